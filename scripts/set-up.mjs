@@ -1,0 +1,206 @@
+/**
+ * Makes sure that the tools which tests and demo use are on this machine: `node scripts/set-up.mjs [--verbose] chromium ...`.
+ * What is there is left alone and not talked about. What is missing is installed on a Debian-like system when we are root; anywhere else
+ * we say what to install. Plain JavaScript without dependencies, as it runs before anything is built.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * How to find a tool, and which Debian packages bring it.
+ * @typedef {object} Tool
+ * @property {string} [variable] environment variable with its path; decides alone when it is set
+ * @property {readonly string[]} paths absolute paths, looked at first
+ * @property {readonly string[]} commands names on the PATH, looked at next
+ * @property {readonly string[]} packages
+ * @property {string} without what is lost without it
+ */
+
+/**
+ * The tools, by name. Chromium is found as `findChromium` of demo/chromium.ts finds it. Its own dependencies bring a font today, by way of
+ * fontconfig-config; we name one because a page without any font is a page of empty boxes.
+ * @type {Readonly<Record<string, Tool>>}
+ */
+export const TOOLS = {
+  chromium: {
+    variable: 'PSP_CHROMIUM',
+    paths: ['/usr/bin/chromium'],
+    commands: ['chromium', 'chromium-browser', 'google-chrome'],
+    packages: ['chromium', 'fonts-dejavu-core'],
+    without: 'the parts that need no browser still run',
+  },
+};
+
+/**
+ * What the decisions depend on; tests pass their own.
+ * @typedef {object} Machine
+ * @property {Readonly<Record<string, string | undefined>>} env
+ * @property {boolean} isRoot
+ * @property {boolean} isDebian it has /etc/debian_version and apt-get
+ * @property {(path: string) => boolean} isExecutable
+ * @property {(args: readonly string[]) => { exitCode: number, output: string }} aptGet runs it quietly, to the end
+ * @property {() => void} pause waits two seconds
+ * @property {(line: string) => void} print
+ */
+
+/**
+ * What is to be done: `ready` when nothing is missing, `install` when we can, `tell` when a person has to.
+ * @typedef {{ action: 'ready' | 'install' | 'tell', missing: string[], packages: string[] }} Plan
+ */
+
+const LOCK_TIMEOUT_SECONDS = 120;
+const PAUSE_SECONDS = 2;
+const LAST_LINES = 12;
+
+/**
+ * The path of a tool, or null when it is not there.
+ * @param {Tool} tool
+ * @param {Pick<Machine, 'env' | 'isExecutable'>} machine
+ * @returns {string | null}
+ */
+export function findTool(tool, machine) {
+  const chosen = tool.variable === undefined ? undefined : machine.env[tool.variable];
+  if (chosen !== undefined && chosen !== '') return machine.isExecutable(chosen) ? chosen : null;
+  const folders = (machine.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const candidates = [...tool.paths, ...tool.commands.flatMap((command) => folders.map((folder) => join(folder, command)))];
+  return candidates.find((path) => machine.isExecutable(path)) ?? null;
+}
+
+/**
+ * Decides what to do about the named tools. Pure; every name must be one of {@link TOOLS}.
+ * @param {readonly string[]} names
+ * @param {Pick<Machine, 'env' | 'isExecutable' | 'isRoot' | 'isDebian'>} machine
+ * @returns {Plan}
+ */
+export function planSetUp(names, machine) {
+  const missing = names.filter((name) => findTool(toolOf(name), machine) === null);
+  const packages = missing.flatMap((name) => toolOf(name).packages);
+  if (missing.length === 0) return { action: 'ready', missing, packages };
+  return { action: machine.isRoot && machine.isDebian ? 'install' : 'tell', missing, packages };
+}
+
+/**
+ * Carries the plan out and gives the exit code: 0; or 1 when a tool is still missing that `CI` or `PSP_TEST_REQUIRE` makes a must; or 2 for
+ * a name that is not in the table.
+ * @param {readonly string[]} args names of tools, and perhaps `--verbose`
+ * @param {Machine} machine
+ * @returns {number}
+ */
+export function setUp(args, machine) {
+  const names = args.filter((arg) => arg !== '--verbose');
+  const unknown = names.filter((name) => !Object.hasOwn(TOOLS, name));
+  if (names.length === 0 || unknown.length > 0) {
+    machine.print(`set-up: expected names of tools (${Object.keys(TOOLS).join(', ')}), got ${unknown.join(', ') || 'none'}`);
+    return 2;
+  }
+  const plan = planSetUp(names, machine);
+  if (plan.action === 'install') install(plan, machine);
+  if (args.includes('--verbose')) {
+    for (const name of names) machine.print(`set-up: ${name}: ${findTool(toolOf(name), machine) ?? 'not found'}`);
+  }
+  const missing = planSetUp(names, machine).missing;
+  for (const name of missing) machine.print(hint(name, machine));
+  return missing.some((name) => isRequired(name, machine.env)) ? 1 : 0;
+}
+
+/**
+ * @param {Plan} plan
+ * @param {Machine} machine
+ */
+function install(plan, machine) {
+  machine.print(`set-up: installing ${plan.packages.join(', ')} with apt-get (a minute or two) ...`);
+  // A failed update alone is no reason to give up: one broken third-party source fails it, and the lists may be good enough.
+  const update = aptGetUnlocked(['update'], machine);
+  const result = aptGetUnlocked(['install', '-y', '--no-install-recommends', ...plan.packages], machine);
+  if (result.exitCode === 0) return;
+  machine.print(`set-up: apt-get failed with ${result.exitCode}. Its last lines:`);
+  const output = update.exitCode === 0 ? result.output : `${update.output}\n${result.output}`;
+  for (const line of lastLines(output)) machine.print(`  ${line}`);
+}
+
+// apt-get waits by itself for the lock of dpkg only. For the lock of the package lists it ends at once (apt 2.6), so we ask again.
+/**
+ * @param {readonly string[]} args
+ * @param {Machine} machine
+ * @returns {{ exitCode: number, output: string }}
+ */
+function aptGetUnlocked(args, machine) {
+  const options = ['-o', `DPkg::Lock::Timeout=${LOCK_TIMEOUT_SECONDS}`, '-o', 'Acquire::Retries=3', '-o', 'Dpkg::Use-Pty=0'];
+  for (let waitedSeconds = 0; ; waitedSeconds += PAUSE_SECONDS) {
+    const result = machine.aptGet([...options, ...args]);
+    if (result.exitCode === 0 || waitedSeconds >= LOCK_TIMEOUT_SECONDS || !result.output.includes('/lists/lock')) return result;
+    machine.pause();
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {Machine} machine
+ * @returns {string}
+ */
+function hint(name, machine) {
+  const tool = toolOf(name);
+  const how = machine.isDebian
+    ? `as root: apt-get install --no-install-recommends ${tool.packages.join(' ')}`
+    : `install it (Debian's packages are ${tool.packages.join(' ')})`;
+  const where = tool.variable === undefined ? '' : `, or set ${tool.variable} to its path`;
+  return `set-up: ${name} is missing. To get it, ${how}${where}. Without it ${tool.without}.`;
+}
+
+/**
+ * @param {string} name
+ * @param {Machine['env']} env
+ */
+function isRequired(name, env) {
+  // `CI=false` and an empty CI are how people say that this is not one.
+  const isCI = !['', '0', 'false'].includes(env['CI'] ?? '');
+  return isCI || (env['PSP_TEST_REQUIRE'] ?? '').split(/[\s,]+/).includes(name);
+}
+
+/** @param {string} output */
+function lastLines(output) {
+  const lines = output.split('\n').map((line) => line.trimEnd());
+  return lines.filter((line) => line !== '').slice(-LAST_LINES);
+}
+
+/**
+ * @param {string} name
+ * @returns {Tool}
+ */
+function toolOf(name) {
+  const tool = TOOLS[name];
+  if (tool === undefined) throw new RangeError(`unknown tool ${name}`);
+  return tool;
+}
+
+/** @param {string} path */
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param {readonly string[]} args */
+function aptGet(args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
+  const result = spawnSync('apt-get', args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 });
+  return { exitCode: result.status ?? 1, output: `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}` };
+}
+
+// Only when run, not when a test imports it.
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  process.exitCode = setUp(process.argv.slice(2), {
+    env: process.env,
+    isRoot: process.getuid?.() === 0,
+    isDebian: existsSync('/etc/debian_version') && isExecutable('/usr/bin/apt-get'),
+    isExecutable,
+    aptGet,
+    pause: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_SECONDS * 1000),
+    print: (line) => console.log(line),
+  });
+}

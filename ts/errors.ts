@@ -1,0 +1,63 @@
+/**
+ * How things fail: one class, one literal union of codes. A code's prefix names the area that failed. A message names the
+ * place, what was expected and what came; it never holds a cookie value, a storage value, a key or a nonce.
+ * The caller's own mistakes (a wrong argument type, a number out of range) are TypeError and RangeError instead.
+ */
+
+/** Every code a {@link PspError} can carry. The part before the first underscore is the area. */
+export type PspErrorCode =
+  | 'KERNEL_BASE64_CHARACTER'
+  | 'KERNEL_BASE64_LENGTH'
+  | 'KERNEL_BASE64_PADDING'
+  | 'KERNEL_BASE64_TRAILING_BITS'
+  | 'KERNEL_MEMORY'
+  | 'KERNEL_UNAVAILABLE'
+  | 'SESSION_INVALID'
+  | 'SESSION_CLONE_MALFORMED'
+  | 'SESSION_CLONE_UNSUPPORTED'
+  | 'FORMAT_MALFORMED'
+  | 'BLOB_NOT_A_BLOB'
+  | 'BLOB_UNSUPPORTED_VERSION'
+  | 'BLOB_MALFORMED'
+  | 'BLOB_TRUNCATED'
+  | 'BLOB_SECTION_ENCODING'
+  | 'BLOB_SECTION_HASH'
+  | 'BLOB_LIMIT'
+  | 'ENVELOPE_NOT_SEALED'
+  | 'ENVELOPE_UNSUPPORTED_VERSION'
+  | 'ENVELOPE_MALFORMED'
+  | 'ENVELOPE_LIMIT'
+  | 'ENVELOPE_CONTEXT'
+  | 'ENVELOPE_TAMPERED'
+  | 'ENVELOPE_TRUNCATED'
+  | 'KEY_MALFORMED'
+  | 'KEY_UNKNOWN'
+  | 'KEY_WRONG'
+  | 'KEY_MISSING'
+  | 'PROVIDER_CONFLICT'
+  | 'PROVIDER_INVALID_KEY'
+  | 'PROVIDER_TOO_LARGE'
+  | 'PROVIDER_CORRUPT'
+  | 'PROVIDER_UNAVAILABLE'
+  | 'ADAPTER_CONNECT'
+  | 'ADAPTER_DISCONNECTED'
+  | 'ADAPTER_PROTOCOL'
+  | 'ADAPTER_TIMEOUT'
+  | 'ADAPTER_UNSUPPORTED'
+  | 'ADAPTER_INCOMPLETE';
+
+/** Facts about a failure that a program may read: places, counts, names. Never a secret. */
+export type PspErrorDetails = Readonly<Record<string, string | number | boolean | null>>;
+
+/** A failure with a code that a program can switch on, and a message that helps a person. */
+export class PspError extends Error {
+  readonly code: PspErrorCode;
+  readonly details: PspErrorDetails;
+
+  constructor(code: PspErrorCode, message: string, options: { cause?: unknown; details?: PspErrorDetails } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'PspError';
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}
