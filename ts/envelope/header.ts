@@ -1,0 +1,199 @@
+/**
+ * The header of a sealed blob: bytes <-> fields, and the MAC over it. `layout.md` is the truth for the offsets. Parsing checks form and
+ * limits only, and copies nothing that a limit has not bounded; nothing parsed is authentic until `open` has verified the MAC.
+ *
+ *     A immutable 64: magic 4 | version 1 | suite 1 | flags 2 | blob id 16 | plaintext length 8 | context MAC 32
+ *     B mutable:      flags 1 | wrap count 1 | wraps: type 1 | kid length 1 | kid | kcv 8 | body length 2 | body
+ *     C header MAC 32 = HMAC-SHA-256(K header-mac, A | B | first 56 bytes of the payload)
+ */
+
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { clean, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { PspError } from '../errors.ts';
+import { derive } from './derive.ts';
+import { MAX_PLAINTEXT_BYTES } from './payload.ts';
+
+/** The version that this code reads and writes. */
+export const VERSION = 1;
+/** The one suite of version 1: AES-256-GCM, C2SP chunked-encryption, HMAC-SHA-512 derivation, HMAC-SHA-256 header. */
+export const SUITE = 1;
+/** Most bytes of a header, MAC included. So many bytes of a file are always enough for {@link parseHeader}. */
+export const MAX_HEADER_BYTES = 8192;
+/** Most wraps of one header. */
+export const MAX_WRAPS = 8;
+/** Bytes of the immutable part. */
+export const IMMUTABLE_BYTES = 64;
+/** Bytes of the random id that tells blobs apart. */
+export const BLOB_ID_BYTES = 16;
+
+/** Bytes of a MAC in the header: of the context in part A, of the header in part C. */
+export const MAC_BYTES = 32;
+
+/** Type of a wrap by a local key. 2 (KMS) and 3 (passphrase) are reserved; a reader passes over a type that it does not know. */
+export const WRAP_LOCAL = 1;
+/** Bytes of the body of a local wrap: salt 24, data key 32, tag 16. */
+export const LOCAL_BODY_BYTES = 72;
+/** Bytes of a key check value. */
+export const KCV_BYTES = 8;
+
+const MAGIC = utf8ToBytes('PSPE');
+const MAX_KID_BYTES = 64;
+
+/** The data key, wrapped for one key. */
+export interface Wrap {
+  readonly type: number;
+  readonly kid: string;
+  /** Tells a wrong key from a changed blob before anything is decrypted. */
+  readonly kcv: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** A parsed header. Its arrays are views of the blob; nothing in it is authentic yet. */
+export interface Header {
+  readonly blobId: Uint8Array;
+  readonly plaintextBytes: number;
+  readonly contextMac: Uint8Array;
+  readonly wraps: readonly Wrap[];
+  readonly headerMac: Uint8Array;
+  /** Part A as it stands in the blob. */
+  readonly immutable: Uint8Array;
+  /** Parts A and B as they stand in the blob. */
+  readonly authenticated: Uint8Array;
+  /** Bytes of the whole header: where the payload starts. */
+  readonly headerBytes: number;
+}
+
+/**
+ * Parses the header at the front of `sealed`. O(header): what follows is not read, so the first {@link MAX_HEADER_BYTES} bytes will do.
+ *
+ * The first fault in this order decides the error:
+ * 1. `ENVELOPE_NOT_SEALED`: it does not start with the magic, or is shorter than it;
+ * 2. `ENVELOPE_UNSUPPORTED_VERSION`: another version, then another suite, then a flag that version 1 does not know (a mutable flag: where
+ *    it stands in part B);
+ * 3. field by field from the front: `ENVELOPE_TRUNCATED` where the bytes end (a hint: anyone can cut a file), `ENVELOPE_LIMIT` for a
+ *    count or length beyond the limits, `ENVELOPE_MALFORMED` for a value that no writer writes.
+ */
+export function parseHeader(sealed: Uint8Array): Header {
+  if (!startsWithMagic(sealed)) throw new PspError('ENVELOPE_NOT_SEALED', 'sealed blob: expected the magic "PSPE" at its start');
+  let at = MAGIC.length;
+  const take = (byteLength: number): Uint8Array => {
+    if (byteLength > sealed.length - at) throw cutInside(at + byteLength, sealed.length);
+    at += byteLength;
+    return sealed.subarray(at - byteLength, at);
+  };
+  const takeByte = (): number => take(1)[0]!;
+
+  expectSupported('version', takeByte(), VERSION);
+  expectSupported('suite', takeByte(), SUITE);
+  expectSupported('flags', viewOf(take(2)).getUint16(0), 0);
+  const blobId = take(BLOB_ID_BYTES);
+  const plaintextBytes = viewOf(take(8)).getBigUint64(0);
+  if (plaintextBytes > BigInt(MAX_PLAINTEXT_BYTES)) throw beyond('plaintext length', MAX_PLAINTEXT_BYTES, Number(plaintextBytes));
+  const contextMac = take(MAC_BYTES);
+
+  expectSupported('mutable flags', takeByte(), 0);
+  const wrapCount = takeByte();
+  if (wrapCount === 0) throw malformed('wrap count: expected 1 to 8, got 0');
+  if (wrapCount > MAX_WRAPS) throw beyond('wrap count', MAX_WRAPS, wrapCount);
+  const wraps: Wrap[] = [];
+  while (wraps.length < wrapCount) {
+    const type = takeByte();
+    if (type === 0) throw malformed(`wrap ${wraps.length}: type 0 is never written`);
+    const kidBytes = takeByte();
+    if (kidBytes === 0) throw malformed(`wrap ${wraps.length}: expected a kid, got an empty one`);
+    if (kidBytes > MAX_KID_BYTES) throw beyond(`wrap ${wraps.length}: kid length`, MAX_KID_BYTES, kidBytes);
+    const kid = decodeKid(take(kidBytes), wraps.length);
+    const kcv = take(KCV_BYTES);
+    const bodyBytes = viewOf(take(2)).getUint16(0);
+    const headerBytes = at + bodyBytes + MAC_BYTES;
+    if (headerBytes > MAX_HEADER_BYTES) throw beyond('header length', MAX_HEADER_BYTES, headerBytes);
+    if (type === WRAP_LOCAL && bodyBytes !== LOCAL_BODY_BYTES) {
+      throw malformed(`wrap ${wraps.length}: expected a body of ${LOCAL_BODY_BYTES} bytes, got ${bodyBytes}`);
+    }
+    wraps.push({ type, kid, kcv, body: take(bodyBytes) });
+  }
+  const authenticated = sealed.subarray(0, at);
+  const headerMac = take(MAC_BYTES);
+  return {
+    blobId,
+    plaintextBytes: Number(plaintextBytes),
+    contextMac,
+    wraps,
+    headerMac,
+    immutable: sealed.subarray(0, IMMUTABLE_BYTES),
+    authenticated,
+    headerBytes: at,
+  };
+}
+
+/** Part A, 64 bytes. The caller guarantees 16 bytes of id, 32 of MAC and a length of at most {@link MAX_PLAINTEXT_BYTES}. */
+export function writeImmutable(blobId: Uint8Array, plaintextBytes: number, contextMac: Uint8Array): Uint8Array {
+  const length = new Uint8Array(8);
+  viewOf(length).setBigUint64(0, BigInt(plaintextBytes));
+  return concatBytes(MAGIC, Uint8Array.of(VERSION, SUITE, 0, 0), blobId, length, contextMac);
+}
+
+/** Part B. The caller guarantees 1 to 8 wraps that keep the limits of the layout. */
+export function writeMutable(wraps: readonly Wrap[]): Uint8Array {
+  const parts: Uint8Array[] = [Uint8Array.of(0, wraps.length)];
+  for (const { type, kid, kcv, body } of wraps) {
+    const kidBytes = utf8ToBytes(kid);
+    parts.push(Uint8Array.of(type, kidBytes.length), kidBytes, kcv, Uint8Array.of(body.length >> 8, body.length & 0xff), body);
+  }
+  return concatBytes(...parts);
+}
+
+/** Part C: the MAC over parts A and B and the head (salt and commitment) of the payload, under a key derived from the data key. */
+export function macHeader(dataKey: Uint8Array, authenticated: Uint8Array, payloadHead: Uint8Array): Uint8Array {
+  const key = derive(dataKey, 'header-mac', 32);
+  const mac = hmac.create(sha256, key).update(authenticated).update(payloadHead).digest();
+  clean(key);
+  return mac;
+}
+
+/**
+ * A kid as a message may show it: quoted, and with a `?` for everything but printable ASCII. The kid of a blob is anybody's text, and a
+ * log or a terminal is no place for its line ends and escape sequences.
+ */
+export function showKid(kid: string): string {
+  return `"${kid.replace(/[^\x20-\x7e]/g, '?')}"`;
+}
+
+function startsWithMagic(sealed: Uint8Array): boolean {
+  return sealed.length >= MAGIC.length && MAGIC.every((byte, at) => sealed[at] === byte);
+}
+
+function decodeKid(bytes: Uint8Array, wrapIndex: number): string {
+  try {
+    // `ignoreBOM` keeps a leading U+FEFF: without it two different kids would decode to one.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new PspError('ENVELOPE_MALFORMED', `wrap ${wrapIndex}: expected a kid in UTF-8`, { cause });
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function expectSupported(field: string, found: number, supported: number): void {
+  if (found === supported) return;
+  throw new PspError('ENVELOPE_UNSUPPORTED_VERSION', `${field}: this code reads ${supported}, the sealed blob has ${found}`, {
+    details: { field, supported, found },
+  });
+}
+
+function cutInside(neededBytes: number, actualBytes: number): PspError {
+  return new PspError('ENVELOPE_TRUNCATED', `header: expected at least ${neededBytes} bytes, got ${actualBytes}`, {
+    details: { expectedBytes: neededBytes, actualBytes },
+  });
+}
+
+function beyond(field: string, limit: number, found: number): PspError {
+  return new PspError('ENVELOPE_LIMIT', `${field}: expected at most ${limit}, got ${found}`, { details: { limit, found } });
+}
+
+function malformed(message: string): PspError {
+  return new PspError('ENVELOPE_MALFORMED', message);
+}
