@@ -1,0 +1,299 @@
+/** The filesystem provider among processes: several that write one key, some of which are killed, and the lock that parts them. */
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { buildSync } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { ABANDONED_AFTER_MS, clearStaleOwners, withLock } from '../../providers/filesystem/lock.ts';
+import { nameKey } from '../../providers/filesystem/name.ts';
+import { judgeOwner, newOwner } from '../../providers/filesystem/owner.ts';
+import { filesystem } from '../../providers/filesystem.ts';
+import { expectCode, pattern, raise, readCounter } from '../contract/provider.ts';
+
+let built: string;
+let childScript: string;
+
+beforeAll(async () => {
+  built = await mkdtemp(join(tmpdir(), 'psp-child-'));
+  childScript = join(built, 'child.mjs');
+  buildSync({
+    entryPoints: [join(import.meta.dirname, 'filesystem-child.ts')],
+    outfile: childScript,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'error',
+  });
+});
+
+afterAll(() => rm(built, { recursive: true, force: true }));
+
+describe('filesystem: killed writers', () => {
+  test('kill -9 leaves the old value or the new one, whole, and never a lock for good', { timeout: 30_000 }, async () => {
+    const root = await makeDirectory();
+    const provider = filesystem({ root });
+    const shard = join(root, nameKey('big').shard);
+    let leftovers = 0;
+    let next = 1;
+    for (let kill = 0; kill < 15; kill++) {
+      const child = startChild('write', root, next);
+      await child.said(1);
+      // Spread over the length of one put, from its first moments to well into the next one.
+      await new Promise((resolve) => setTimeout(resolve, kill * 1.7));
+      child.process.kill('SIGKILL');
+      await child.ended;
+      const acknowledged = Number(child.lines.at(-1));
+      const value = (await provider.get('big'))?.value ?? new Uint8Array();
+      const written = new DataView(value.buffer).getUint32(0);
+      expect(value.length).toBe(2 * 1024 * 1024);
+      expect(value.subarray(4).every((byte) => byte === (written & 255))).toBe(true);
+      expect([acknowledged, acknowledged + 1]).toContain(written);
+      leftovers += (await readdir(shard)).length - 1;
+      next = written + 1;
+    }
+    // Otherwise no kill hit a put and nothing was tried.
+    expect(leftovers).toBeGreaterThan(0);
+    await filesystem({ root, now: () => Date.now() + 2 * ABANDONED_AFTER_MS }).put('big', pattern(10));
+    expect(await readdir(shard)).toEqual([nameKey('big').record]);
+  });
+
+  test('processes that raise one counter lose nothing', { timeout: 30_000 }, async () => {
+    const root = await makeDirectory();
+    const provider = filesystem({ root });
+    await provider.put('counter', Buffer.from('0'));
+    const children = [1, 2, 3, 4].map(() => startChild('raise', root, 40));
+    await raise(provider, 40);
+    expect(await Promise.all(children.map((child) => child.ended))).toEqual([0, 0, 0, 0]);
+    expect(await readCounter(provider)).toBe(200);
+  });
+
+  test('processes that raise one counter and are killed lose no acknowledged step', { timeout: 30_000 }, async () => {
+    const root = await makeDirectory();
+    const provider = filesystem({ root });
+    await provider.put('counter', Buffer.from('0'));
+    const children: ReturnType<typeof startChild>[] = [];
+    for (let round = 0; round < 4; round++) {
+      const pair = [startChild('raise', root, 100_000), startChild('raise', root, 100_000)];
+      for (const child of pair) await child.said(5);
+      for (const child of pair) child.process.kill('SIGKILL');
+      await Promise.all(pair.map((child) => child.ended));
+      children.push(...pair);
+    }
+    const acknowledged = children.flatMap((child) => child.lines).length;
+    const counted = await readCounter(provider);
+    expect(acknowledged).toBeGreaterThanOrEqual(40);
+    // A process may be killed after its rename and before it said so.
+    expect(counted).toBeGreaterThanOrEqual(acknowledged);
+    expect(counted).toBeLessThanOrEqual(acknowledged + children.length);
+    await raise(provider, 1);
+    expect(await readCounter(provider)).toBe(counted + 1);
+  });
+
+  test('a file that may not grow: the failure is reported, the old value stays, nothing is left behind', async () => {
+    const root = await makeDirectory();
+    const provider = filesystem({ root });
+    await provider.put('key', pattern(1000));
+    // The limit is in blocks of 512 or 1024 bytes; Node ignores the signal, so the write fails with EFBIG as it would with ENOSPC.
+    const said = execFileSync('sh', ['-c', `ulimit -f 64; exec "$0" "$@"`, process.execPath, childScript, 'put', root, '1000000'], {
+      encoding: 'utf8',
+    });
+    expect(said).toBe('PROVIDER_UNAVAILABLE EFBIG\n');
+    expect((await provider.get('key'))?.value).toEqual(pattern(1000));
+    expect(await readdir(join(root, nameKey('key').shard))).toEqual([nameKey('key').record]);
+  });
+});
+
+describe('filesystem: the lock', () => {
+  const patient = { waitMs: 5000, now: Date.now };
+
+  test('one holder at a time, and nothing is left when all are done', async () => {
+    const directory = await makeDirectory();
+    const path = join(directory, 'k-a.lock');
+    const count = await countHolders(path, 16);
+    expect(count).toEqual({ most: 1, done: 16 });
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test('a lock of a dead process is taken over by one waiter at a time', async () => {
+    for (let round = 0; round < 10; round++) {
+      const directory = await makeDirectory();
+      const path = join(directory, 'k-a.lock');
+      await plantLock(path, deadOwner());
+      expect(await countHolders(path, 16)).toEqual({ most: 1, done: 16 });
+      expect(await readdir(directory)).toEqual([]);
+    }
+  });
+
+  test('a lock of a process that was killed while it held it is taken over at once', async () => {
+    const path = join(await makeDirectory(), 'k-a.lock');
+    const child = startChild('hold', path, 0);
+    await child.said(1);
+    await expectCode(
+      withLock(path, { waitMs: 50, now: Date.now }, async () => undefined),
+      'PROVIDER_UNAVAILABLE',
+    );
+    child.process.kill('SIGKILL');
+    await child.ended;
+    expect(await withLock(path, { waitMs: 50, now: Date.now }, async () => 'mine')).toBe('mine');
+  });
+
+  test('a waiter whose judgement is old cannot remove the lock of the one that was faster', async () => {
+    const path = join(await makeDirectory(), 'k-a.lock');
+    const dead = deadOwner();
+    await plantLock(path, dead);
+    expect(await judgeOwner(dead)).toBe('dead'); // The slow waiter judges here...
+    await withLock(path, patient, async (lock) => {
+      const [holder] = await readdir(path);
+      await expect(unlink(join(path, dead))).rejects.toMatchObject({ code: 'ENOENT' }); // ...and acts here.
+      expect(await clearStaleOwners(path, Date.now() + 2 * ABANDONED_AFTER_MS)).toBe(false);
+      await expectCode(
+        withLock(path, { waitMs: 20, now: Date.now }, async () => undefined),
+        'PROVIDER_UNAVAILABLE',
+      );
+      expect(await readdir(path)).toEqual([holder]);
+      await lock.check();
+    });
+  });
+
+  test('waiting has an end, and leaves nothing behind', async () => {
+    const directory = await makeDirectory();
+    const path = join(directory, 'k-a.lock');
+    await withLock(path, patient, async () => {
+      const error = await expectCode(
+        withLock(path, { waitMs: 20, now: Date.now }, async () => undefined),
+        'PROVIDER_UNAVAILABLE',
+      );
+      expect(error.details).toEqual({ waitMs: 20 });
+      expect(await readdir(directory)).toEqual(['k-a.lock']);
+    });
+  });
+
+  test('a lock is given back when the work under it fails', async () => {
+    const path = join(await makeDirectory(), 'k-a.lock');
+    const failure = new Error('of the work');
+    await expect(withLock(path, patient, () => Promise.reject(failure))).rejects.toBe(failure);
+    expect(await withLock(path, { waitMs: 0, now: Date.now }, async () => 'mine')).toBe('mine');
+  });
+
+  test('a lock of another machine is waited for, until it is old', async () => {
+    const path = join(await makeDirectory(), 'k-a.lock');
+    const stranger = newOwner().replace(/\.[0-9a-f]{16}\./, '.00000000000000ff.');
+    await plantLock(path, stranger);
+    const young = { waitMs: 20, now: () => Date.now() + ABANDONED_AFTER_MS - 60_000 };
+    await expectCode(
+      withLock(path, young, async () => undefined),
+      'PROVIDER_UNAVAILABLE',
+    );
+    const old = { waitMs: 20, now: () => Date.now() + ABANDONED_AFTER_MS + 60_000 };
+    expect(await withLock(path, old, async () => 'mine')).toBe('mine');
+  });
+
+  test('a holder whose lock was given up notices before it writes', async () => {
+    const path = join(await makeDirectory(), 'k-a.lock');
+    await withLock(path, patient, async (lock) => {
+      await lock.check();
+      const [holder] = await readdir(path);
+      await unlink(join(path, holder!));
+      await withLock(path, patient, () => expectCode(lock.check(), 'PROVIDER_UNAVAILABLE'));
+    });
+  });
+
+  test('a put and a delete whose lock is given up under them change nothing', async () => {
+    const root = await makeDirectory();
+    const { shard, lock, record } = nameKey('key');
+    const { version } = await filesystem({ root }).put('key', pattern(5));
+    // The clock is read between the taking of the lock and the write: a moment in which to be robbed.
+    const robbed = filesystem({
+      root,
+      now: () => {
+        rmSync(join(root, shard, lock), { recursive: true, force: true });
+        return Date.now();
+      },
+    });
+    await expectCode(robbed.put('key', pattern(6), { ifMatch: version }), 'PROVIDER_UNAVAILABLE');
+    await expectCode(robbed.delete('key', { ifMatch: version }), 'PROVIDER_UNAVAILABLE');
+    expect(await filesystem({ root }).get('key')).toMatchObject({ version, value: pattern(5) });
+    expect(await readdir(join(root, shard))).toEqual([record]);
+  });
+
+  test('an owner is judged by its process, not only by its pid', async () => {
+    const own = newOwner();
+    expect(await judgeOwner(own)).toBe('alive');
+    expect(await judgeOwner(deadOwner())).toBe('dead');
+    expect(await judgeOwner('somebody')).toBe('unknown');
+    expect(await judgeOwner(own.replace(/\.[0-9a-f]{16}\./, '.00000000000000ff.'))).toBe('unknown');
+    // Only Linux tells when a process began; elsewhere a pid that was given again is found by age.
+    const reborn = await judgeOwner(own.replace(/^(\d+)\.\d+/, '$1.1'));
+    expect(reborn).toBe(process.platform === 'linux' ? 'dead' : 'unknown');
+  });
+});
+
+/** Lets `waiters` take the lock at once; `most` is how many ever held it together. */
+async function countHolders(path: string, waiters: number): Promise<{ most: number; done: number }> {
+  let holding = 0;
+  let most = 0;
+  let done = 0;
+  const wait = () =>
+    withLock(path, { waitMs: 5000, now: Date.now }, async (lock) => {
+      holding += 1;
+      most = Math.max(most, holding);
+      await lock.check();
+      await new Promise((resolve) => setImmediate(resolve));
+      await lock.check();
+      holding -= 1;
+      done += 1;
+    });
+  await Promise.all(Array.from({ length: waiters }, wait));
+  return { most, done };
+}
+
+function startChild(task: string, root: string, count: number) {
+  const child: ChildProcess = spawn(process.execPath, [childScript, task, root, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  const lines: string[] = [];
+  const reader = createInterface({ input: child.stdout! });
+  const closed = new Promise<void>((resolve) => reader.once('close', resolve));
+  let heard: () => void = () => undefined;
+  reader.on('line', (line) => {
+    lines.push(line);
+    heard();
+  });
+  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  return {
+    process: child,
+    lines,
+    /** The exit code, when the process has ended and all it said was read. */
+    ended: closed.then(() => exit),
+    /** Resolves when the child has said `count` lines; rejects when it ends before. */
+    said: (count: number) =>
+      new Promise<void>((resolve, reject) => {
+        heard = () => (lines.length >= count ? resolve() : undefined);
+        heard();
+        void exit.then((code) => reject(new Error(`the child ended with ${code} after ${lines.length} lines`)));
+      }),
+  };
+}
+
+async function plantLock(path: string, owner: string): Promise<void> {
+  await mkdir(path);
+  await writeFile(join(path, owner), '');
+}
+
+/** An owner of this machine whose process has ended. */
+function deadOwner(): string {
+  const pid = execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }).trim();
+  return newOwner().replace(/^\d+/, pid);
+}
+
+async function makeDirectory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'psp-crash-'));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
