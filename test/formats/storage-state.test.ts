@@ -1,0 +1,526 @@
+/** storageState files: laws and malformed input first, then the real Playwright as the judge in both directions. */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { type Browser, type BrowserContext, chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Site, startSite } from '../../demo/site.ts';
+import { PspError } from '../../ts/errors.ts';
+import { type Loss, readStorageState, type StorageState, writeStorageState } from '../../ts/formats/formats.ts';
+import { type Cookie, type Session, section } from '../../ts/session/session.ts';
+import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
+
+const chromiumPath = requireChromium('storageState with the real Playwright');
+const OPTIONS = { id: 'session-1', incarnation: 'incarnation-1', now: 1_700_000_000_000 };
+const SECRET = 'S3CRET';
+
+const COOKIE: Cookie = {
+  name: 'sid',
+  value: SECRET,
+  domain: 'app.example',
+  hostOnly: true,
+  path: '/',
+  secure: true,
+  httpOnly: true,
+  sameSite: 'lax',
+  expiresAt: null,
+  partitionKey: null,
+};
+
+function sessionWith(parts: Partial<Session>): Session {
+  return {
+    ...OPTIONS,
+    revision: 0,
+    createdAt: OPTIONS.now,
+    updatedAt: OPTIONS.now,
+    source: { tool: 'test' },
+    coverage: { cookies: 'complete', tabs: 'complete', storage: [] },
+    cookies: [],
+    storage: [],
+    tabs: [],
+    ...parts,
+  };
+}
+
+function read(json: unknown): { session: Session; losses: Loss[] } {
+  return readStorageState(json, OPTIONS);
+}
+
+// As a file: what JSON cannot hold must not slip through.
+function throughFile(state: StorageState): unknown {
+  return JSON.parse(JSON.stringify(state));
+}
+
+const FILE_COOKIE = {
+  name: 'sid',
+  value: SECRET,
+  domain: '.app.example',
+  path: '/',
+  expires: 1_800_000_000.25,
+  httpOnly: true,
+  secure: true,
+  sameSite: 'None',
+};
+
+describe('reading a storage state', () => {
+  test('seconds become milliseconds, the dot becomes hostOnly, the partition becomes a key', () => {
+    const { session, losses } = read({
+      cookies: [{ ...FILE_COOKIE, partitionKey: 'https://top.example', _crHasCrossSiteAncestor: false }],
+      origins: [{ origin: 'https://app.example', localStorage: [{ name: 'token', value: SECRET }] }],
+    });
+    expect(losses).toEqual([]);
+    expect(session).toEqual({
+      id: 'session-1',
+      incarnation: 'incarnation-1',
+      revision: 0,
+      createdAt: OPTIONS.now,
+      updatedAt: OPTIONS.now,
+      source: { tool: 'storage-state' },
+      coverage: {
+        cookies: 'partial',
+        tabs: 'unvisited',
+        storage: [{ key: { origin: 'https://app.example', topLevelSite: null }, localStorage: 'partial', indexedDB: 'unvisited' }],
+      },
+      cookies: [
+        {
+          ...COOKIE,
+          hostOnly: false,
+          sameSite: 'none',
+          expiresAt: 1_800_000_000_250,
+          partitionKey: { topLevelSite: 'https://top.example', hasCrossSiteAncestor: false },
+        },
+      ],
+      storage: [{ key: { origin: 'https://app.example', topLevelSite: null }, localStorage: [['token', SECRET]], indexedDB: [] }],
+      tabs: [],
+    });
+  });
+
+  test.each([
+    [-1, null],
+    [0, 0],
+    [-0, 0],
+    [0.0004, 0],
+    [1_893_456_000.123456, 1_893_456_000_123],
+    [1_893_456_000.1236, 1_893_456_000_124],
+    [253_402_300_799, 253_402_300_799_000],
+  ])('expires %d is %s ms', (expires, expiresAt) => {
+    expect(read({ cookies: [{ ...FILE_COOKIE, expires }] }).session.cookies[0]!.expiresAt).toBe(expiresAt);
+  });
+
+  test('what a hand-written file leaves out is what the loader takes it for', () => {
+    const { session } = read({ cookies: [{ name: '', value: '', domain: 'a', path: '/', partitionKey: 'https://b' }] });
+    expect(session.cookies).toEqual([
+      {
+        name: '',
+        value: '',
+        domain: 'a',
+        hostOnly: true,
+        path: '/',
+        secure: false,
+        httpOnly: false,
+        sameSite: 'unset',
+        expiresAt: null,
+        partitionKey: { topLevelSite: 'https://b', hasCrossSiteAncestor: true },
+      },
+    ]);
+    expect(read({}).session).toMatchObject({ cookies: [], storage: [], coverage: { cookies: 'unvisited' } });
+  });
+
+  test('of what a file says twice the last counts, and the others are losses', () => {
+    const { session, losses } = read({
+      cookies: [FILE_COOKIE, { ...FILE_COOKIE, domain: 'app.example' }, { ...FILE_COOKIE, value: 'later' }],
+      origins: [
+        {
+          origin: 'http://a',
+          localStorage: [
+            { name: 'k', value: '1' },
+            { name: 'l', value: '2' },
+          ],
+        },
+        { origin: 'http://a', localStorage: [{ name: 'k', value: '3' }] },
+      ],
+    });
+    expect(session.cookies.map(({ value, hostOnly }) => [value, hostOnly])).toEqual([
+      ['later', false],
+      [SECRET, true],
+    ]);
+    expect(session.storage.map(({ localStorage }) => localStorage)).toEqual([
+      [
+        ['k', '3'],
+        ['l', '2'],
+      ],
+    ]);
+    expect(losses.map(({ pointer, severity }) => [pointer, severity])).toEqual([
+      ['/cookies/0', 'dropped'],
+      ['/origins/0/localStorage/0', 'dropped'],
+    ]);
+  });
+
+  test('what this version does not carry is reported, and unknown members are ignored', () => {
+    const { losses } = read({
+      cookies: [{ ...FILE_COOKIE, size: 3 }],
+      origins: [{ origin: 'http://a', localStorage: [], indexedDB: [{ name: SECRET }, {}], opfs: [{ path: SECRET }], more: 1 }],
+      credentials: [{ privateKey: SECRET }],
+      more: 1,
+    });
+    expect(losses.map(({ pointer, severity }) => `${pointer} ${severity}`)).toEqual([
+      '/origins/0/indexedDB/0 dropped',
+      '/origins/0/indexedDB/1 dropped',
+      '/origins/0/opfs/0 dropped',
+      '/credentials/0 dropped',
+    ]);
+    expect(JSON.stringify(losses)).not.toContain(SECRET);
+  });
+});
+
+describe('malformed storage states', () => {
+  const cookie = (member: string, value: unknown): unknown => ({ cookies: [FILE_COOKIE, { ...FILE_COOKIE, [member]: value }] });
+  const origin = (member: string, value: unknown): unknown => ({ origins: [{ origin: 'http://a', localStorage: [], [member]: value }] });
+  const item = (value: unknown): unknown => origin('localStorage', [value]);
+  const table: [pointer: string, json: unknown][] = [
+    ['', null],
+    ['', undefined],
+    ['', SECRET],
+    ['', [SECRET]],
+    ['/cookies', { cookies: { 0: FILE_COOKIE } }],
+    ['/cookies', { cookies: null }],
+    ['/cookies/0', { cookies: [SECRET] }],
+    ['/cookies/0', { cookies: [[SECRET]] }],
+    ['/cookies/0/domain', { cookies: [{}] }],
+    ['/cookies/1/name', cookie('name', undefined)],
+    ['/cookies/1/name', cookie('name', 7)],
+    ['/cookies/1/value', cookie('value', { secret: SECRET })],
+    ['/cookies/1/value', cookie('value', null)],
+    ['/cookies/1/domain', cookie('domain', '')],
+    ['/cookies/1/domain', cookie('domain', '.')],
+    ['/cookies/1/domain', cookie('domain', `..${SECRET}`)],
+    ['/cookies/1/path', cookie('path', undefined)],
+    ['/cookies/1/path', cookie('path', SECRET)],
+    ['/cookies/1/expires', cookie('expires', -2)],
+    ['/cookies/1/expires', cookie('expires', -0.5)],
+    ['/cookies/1/expires', cookie('expires', 253_402_300_800)],
+    ['/cookies/1/expires', cookie('expires', Number.NaN)],
+    ['/cookies/1/expires', cookie('expires', Number.POSITIVE_INFINITY)],
+    ['/cookies/1/expires', cookie('expires', `${SECRET}1800000000`)],
+    ['/cookies/1/expires', cookie('expires', null)],
+    ['/cookies/1/httpOnly', cookie('httpOnly', 'true')],
+    ['/cookies/1/secure', cookie('secure', 1)],
+    ['/cookies/1/sameSite', cookie('sameSite', 'lax')],
+    ['/cookies/1/sameSite', cookie('sameSite', SECRET)],
+    ['/cookies/1/sameSite', cookie('sameSite', null)],
+    ['/cookies/1/partitionKey', cookie('partitionKey', { topLevelSite: SECRET })],
+    ['/cookies/1/partitionKey', cookie('partitionKey', '')],
+    ['/cookies/1/_crHasCrossSiteAncestor', cookie('_crHasCrossSiteAncestor', SECRET)],
+    ['/origins', { origins: SECRET }],
+    ['/origins/0', { origins: [SECRET] }],
+    ['/origins/0/origin', origin('origin', undefined)],
+    ['/origins/0/origin', origin('origin', SECRET)],
+    ['/origins/0/origin', origin('origin', `http://a/${SECRET}`)],
+    ['/origins/0/origin', origin('origin', 'http://A')],
+    ['/origins/0/localStorage', origin('localStorage', { [SECRET]: SECRET })],
+    ['/origins/0/localStorage/0', item([SECRET, SECRET])],
+    ['/origins/0/localStorage/0/name', item({ value: SECRET })],
+    ['/origins/0/localStorage/0/value', item({ name: SECRET, value: 1 })],
+    ['/origins/0/indexedDB', origin('indexedDB', SECRET)],
+    ['/origins/0/opfs', origin('opfs', { path: SECRET })],
+    ['/credentials', { credentials: SECRET }],
+  ];
+
+  test.each(table)('%s is refused, at its place and without its value: case %#', (pointer, json) => {
+    let thrown: unknown;
+    try {
+      read(json);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(PspError);
+    const error = thrown as PspError;
+    expect(error.code).toBe('FORMAT_MALFORMED');
+    expect(error.details).toEqual({ pointer });
+    expect(error.message).toMatch(/^storage state: \S.*: expected .+, got \S.+$/);
+    expect(error.message + JSON.stringify(error)).not.toContain(SECRET);
+  });
+});
+
+describe('writing a storage state', () => {
+  test('what the format cannot say is a loss at its place in the session, without a value', async () => {
+    const key = { origin: 'http://a', topLevelSite: null };
+    const { state, losses } = await writeStorageState(
+      sessionWith({
+        name: SECRET,
+        expiresAt: 1,
+        cookies: [
+          { ...COOKIE, sameSite: 'unset', priority: 'high', sourceScheme: 'secure', sourcePort: 443 },
+          { ...COOKIE, expiresAt: -1_000 },
+          { ...COOKIE, expiresAt: 253_402_300_799_001 },
+        ],
+        storage: [
+          { key: { origin: 'http://a', topLevelSite: 'http://top' }, localStorage: [[SECRET, SECRET]], indexedDB: [] },
+          {
+            key,
+            localStorage: [],
+            indexedDB: [
+              {
+                name: SECRET,
+                version: 1,
+                stores: [
+                  {
+                    name: SECRET,
+                    keyPath: null,
+                    autoIncrement: false,
+                    indexes: [],
+                    recordCount: 1,
+                    records: section(new Uint8Array([1]), 'x/y'),
+                  },
+                ],
+              },
+            ],
+          },
+        ],
+        tabs: [{ id: 't', url: `http://a/${SECRET}`, sessionStorage: [{ key, items: [[SECRET, SECRET]] }] }],
+      }),
+    );
+    expect(losses.map(({ pointer, severity }) => `${pointer} ${severity}`)).toEqual([
+      '/name dropped',
+      '/expiresAt dropped',
+      '/cookies/0/sameSite lossy',
+      '/cookies/0/priority lossy',
+      '/cookies/0/sourceScheme lossy',
+      '/cookies/0/sourcePort lossy',
+      '/cookies/1 dropped',
+      '/cookies/2/expiresAt lossy',
+      '/storage/0 dropped',
+      '/storage/1/indexedDB/0 dropped',
+      '/tabs/0 dropped',
+    ]);
+    expect(JSON.stringify(losses)).not.toContain(SECRET);
+    expect(state.cookies.map(({ sameSite, expires }) => [sameSite, expires])).toEqual([
+      ['Lax', -1],
+      ['Lax', 253_402_300_799],
+    ]);
+    expect(state.origins).toEqual([{ origin: 'http://a', localStorage: [] }]);
+  });
+
+  const text = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)), maxLength: 20 });
+  const host = fc.constantFrom('a', 'b.example', '127.0.0.1', '[::1]');
+  const cookie: fc.Arbitrary<Cookie> = fc.record({
+    name: text,
+    value: text,
+    domain: host,
+    hostOnly: fc.boolean(),
+    path: text.map((rest) => `/${rest}`),
+    secure: fc.boolean(),
+    httpOnly: fc.boolean(),
+    sameSite: fc.constantFrom('none', 'lax', 'strict'),
+    expiresAt: fc.option(fc.integer({ min: 0, max: 253_402_300_799_000 })),
+    partitionKey: fc.option(
+      fc.record({ topLevelSite: host.map((name) => `https://${name}`), hasCrossSiteAncestor: fc.boolean() }, { noNullPrototype: true }),
+    ),
+  });
+  const session = fc
+    .record({
+      cookies: fc.uniqueArray(cookie, {
+        selector: ({ partitionKey, domain, hostOnly, path, name }) => JSON.stringify([partitionKey, domain, hostOnly, path, name]),
+      }),
+      storage: fc.uniqueArray(
+        fc.record({
+          key: host.map((name) => ({ origin: `http://${name}`, topLevelSite: null })),
+          localStorage: fc.uniqueArray(fc.tuple(text, text), { selector: ([name]) => name }),
+          indexedDB: fc.constant([]),
+        }),
+        { selector: ({ key }) => key.origin },
+      ),
+    })
+    .map(sessionWith);
+
+  test('cookies and localStorage of any session come back exactly, through JSON, without a loss', async () => {
+    await fc.assert(
+      fc.asyncProperty(session, async (before) => {
+        const written = await writeStorageState(before);
+        const after = read(throughFile(written.state));
+        expect([...written.losses, ...after.losses]).toEqual([]);
+        expect(after.session.cookies).toEqual(before.cookies);
+        expect(after.session.storage).toEqual(before.storage);
+      }),
+    );
+  });
+});
+
+describe.skipIf(chromiumPath === null)('storageState with the real Playwright', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'psp-storage-state-'));
+  let site: Site;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    site = await startSite();
+    browser = await chromium.launch({ executablePath: chromiumPath!, args: [...CHROMIUM_FLAGS] });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function logIn(context: BrowserContext): Promise<void> {
+    const page = await context.newPage();
+    await page.goto(`${site.origin}/login`);
+    await page.fill('[name=user]', site.user);
+    await page.fill('[name=password]', site.password);
+    await page.click('button');
+    await page.waitForSelector('#status[data-ready=true]');
+  }
+
+  async function whoAmI(context: BrowserContext): Promise<string | null> {
+    const page = await context.newPage();
+    await page.goto(`${site.origin}/whoami`);
+    return page.locator('#status[data-places]').textContent();
+  }
+
+  async function cookiesOverCdp(context: BrowserContext): Promise<object[]> {
+    const cdp = await context.newCDPSession(await context.newPage());
+    return (await cdp.send('Network.getAllCookies')).cookies;
+  }
+
+  test('a file that Playwright wrote is read, and what we write of it logs a fresh browser in as far as the format goes', async () => {
+    const first = await browser.newContext();
+    await logIn(first);
+    const inAYear = Math.round(Date.now() / 1000) + 365 * 86_400;
+    await first.addCookies([
+      {
+        name: 'partitioned',
+        value: 'p',
+        domain: 'widget.example',
+        path: '/',
+        secure: true,
+        sameSite: 'None',
+        partitionKey: 'https://top.example',
+      },
+      { name: 'wide', value: 'w=1', domain: '.app.example', path: '/deep', expires: inAYear + 0.5, httpOnly: true, sameSite: 'Strict' },
+    ]);
+    const path = join(folder, `${randomUUID()}.json`);
+    await first.storageState({ path, indexedDB: true });
+    const file = JSON.parse(readFileSync(path, 'utf8')) as StorageState;
+    const { session, losses } = read(file);
+
+    const base = { path: '/', secure: false, httpOnly: false, hostOnly: true, expiresAt: null, partitionKey: null };
+    const byName = Object.fromEntries(session.cookies.map((one) => [one.name, one]));
+    expect(Object.keys(byName).sort()).toEqual(['partitioned', 'sid', 'wide']);
+    expect(byName['sid']).toEqual({
+      ...base,
+      name: 'sid',
+      value: expect.any(String),
+      domain: '127.0.0.1',
+      httpOnly: true,
+      sameSite: 'lax',
+    });
+    expect(byName['partitioned']).toEqual({
+      ...base,
+      name: 'partitioned',
+      value: 'p',
+      domain: 'widget.example',
+      secure: true,
+      sameSite: 'none',
+      partitionKey: { topLevelSite: 'https://top.example', hasCrossSiteAncestor: true },
+    });
+    expect(byName['wide']).toMatchObject({ domain: 'app.example', hostOnly: false, path: '/deep', value: 'w=1', sameSite: 'strict' });
+    // Chromium stores the time left added to its own clock: some milliseconds more or less.
+    expect(Math.abs(byName['wide']!.expiresAt! - (inAYear + 0.5) * 1000)).toBeLessThan(60_000);
+    expect(session.storage).toEqual([
+      { key: { origin: site.origin, topLevelSite: null }, localStorage: [['token', expect.any(String)]], indexedDB: [] },
+    ]);
+    expect(losses.map(({ pointer, severity }) => `${pointer} ${severity}`)).toEqual(['/origins/0/indexedDB/0 dropped']);
+
+    const written = await writeStorageState(session);
+    expect(written.losses).toEqual([]);
+    const second = await browser.newContext({ storageState: written.state });
+    expect(await whoAmI(second)).toBe('not logged in (failed: sessionStorage, IndexedDB)');
+    const attributes = ({
+      name,
+      value,
+      domain,
+      path: cookiePath,
+      httpOnly,
+      secure,
+      sameSite,
+      partitionKey,
+    }: StorageState['cookies'][number]): object => ({
+      name,
+      value,
+      domain,
+      path: cookiePath,
+      httpOnly,
+      secure,
+      sameSite,
+      partitionKey,
+    });
+    const again = (await second.storageState()) as StorageState;
+    expect(again.cookies.map(attributes)).toEqual(file.cookies.map(attributes));
+    expect(again.origins).toEqual(written.state.origins);
+    await first.close();
+    await second.close();
+  });
+
+  test('a session with every kind of cookie and item that the format has is what the browser holds after loading our file', async () => {
+    const expiresAt = Date.now() + 86_400_000;
+    const cookies: Cookie[] = [
+      { ...COOKIE, name: 'host', hostOnly: true, expiresAt },
+      { ...COOKIE, name: 'domain', hostOnly: false, sameSite: 'strict', path: '/a' },
+      {
+        ...COOKIE,
+        name: '__Host-chips',
+        sameSite: 'none',
+        partitionKey: { topLevelSite: 'https://top.example', hasCrossSiteAncestor: true },
+      },
+      { ...COOKIE, name: 'chips', sameSite: 'none', partitionKey: { topLevelSite: 'https://app.example', hasCrossSiteAncestor: false } },
+      { ...COOKIE, name: '', value: 'nameless', secure: false, httpOnly: false },
+    ];
+    const items: [string, string][] = [
+      ['plain', 'value'],
+      ['lone \ud800', '\udc00 and \0'],
+      ['', ''],
+    ];
+    const before = sessionWith({
+      cookies,
+      storage: [{ key: { origin: site.secondOrigin, topLevelSite: null }, localStorage: items, indexedDB: [] }],
+    });
+    const { state, losses } = await writeStorageState(before);
+    expect(losses).toEqual([]);
+    const path = join(folder, `${randomUUID()}.json`);
+    writeFileSync(path, JSON.stringify(state));
+
+    site.resetCounters();
+    const context = await browser.newContext({ storageState: path });
+    expect(site.requests).toEqual([]);
+    const after = read(throughFile((await context.storageState()) as StorageState)).session;
+    const sorted = (list: readonly Cookie[]): Cookie[] => [...list].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const [held, wanted] = [sorted(after.cookies), sorted(cookies)];
+    expect(held.map((one) => ({ ...one, expiresAt: null }))).toEqual(wanted.map((one) => ({ ...one, expiresAt: null })));
+    for (const [index, { expiresAt: at }] of wanted.entries()) {
+      if (at === null) expect(held[index]!.expiresAt).toBeNull();
+      else expect(Math.abs(held[index]!.expiresAt! - at)).toBeLessThan(60_000);
+    }
+    expect(after.storage.map(({ key }) => key.origin)).toEqual([site.secondOrigin]);
+    expect([...after.storage[0]!.localStorage].sort()).toEqual([...items].sort());
+    await context.close();
+  });
+
+  // If this fails, Playwright has changed what an absent member means, and the reader has to follow.
+  test('a cookie without expires, httpOnly, secure and sameSite is to Playwright what it is to the reader', async () => {
+    const bare = { name: 'bare', value: 'b', domain: 'app.example', path: '/' };
+    const context = await browser.newContext({ storageState: { cookies: [bare], origins: [] } as unknown as StorageState });
+    const [held] = await cookiesOverCdp(context);
+    expect(held).toMatchObject({ ...bare, session: true, httpOnly: false, secure: false });
+    expect(held).not.toHaveProperty('sameSite');
+    await context.close();
+  });
+
+  test('expires 0 is an expired cookie to Playwright, as to the reader', async () => {
+    const { state } = await writeStorageState(sessionWith({ cookies: [{ ...COOKIE, expiresAt: 0 }] }));
+    expect(state.cookies[0]!.expires).toBe(0);
+    const context = await browser.newContext({ storageState: state });
+    expect(await cookiesOverCdp(context)).toEqual([]);
+    await context.close();
+  });
+});
