@@ -1,0 +1,55 @@
+/**
+ * The records of one object store as bytes (`layout.md`, last section): key and value of each, encoded apart, with lengths in front, so that a
+ * reader can skip a record it does not want and one bad record costs no other.
+ */
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { encodeValue } from './encode.ts';
+
+/** Media type of a section that holds records. */
+export const RECORDS_MEDIA_TYPE = 'application/vnd.psp.records';
+
+/** Key and value of a record, each still encoded, and the whole record with its lengths, as views of the bytes they came from. */
+export interface EncodedRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly whole: Uint8Array;
+}
+
+/** Collects records, in the order in which they are added: that must be ascending key order. */
+export class RecordWriter {
+  readonly #writer = new ByteWriter();
+
+  get length(): number {
+    return this.#writer.length;
+  }
+
+  /** Adds a record; returns the class names of what its key and value hold that could not be carried. */
+  add(key: unknown, value: unknown): readonly string[] {
+    const encodedKey = encodeValue(key);
+    const encodedValue = encodeValue(value);
+    for (const { bytes } of [encodedKey, encodedValue]) {
+      this.#writer.varint(bytes.length);
+      this.#writer.bytes(bytes);
+    }
+    return [...encodedKey.unportable, ...encodedValue.unportable];
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
+    return this.#writer.take();
+  }
+}
+
+/**
+ * The records in a section, in order, still encoded.
+ *
+ * @throws PspError `SESSION_CLONE_MALFORMED` where the lengths do not add up.
+ */
+export function* readRecords(bytes: Uint8Array): IterableIterator<EncodedRecord> {
+  const reader = new ByteReader(bytes);
+  while (reader.remaining > 0) {
+    const from = reader.offset;
+    const key = reader.view(reader.varint());
+    const value = reader.view(reader.varint());
+    yield { key, value, whole: bytes.subarray(from, reader.offset) };
+  }
+}
