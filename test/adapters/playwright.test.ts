@@ -1,0 +1,17 @@
+import { chromium } from 'playwright-core';
+import { describe } from 'vitest';
+import { playwright } from '../../ts/adapters/playwright.ts';
+import { driverContract } from '../contract/driver.ts';
+import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
+
+const GROUP = 'capture and restore through Playwright';
+const path = requireChromium(GROUP);
+
+describe.skipIf(path === null)(GROUP, () => {
+  driverContract('playwright', async () => {
+    const browser = await chromium.launch({ executablePath: path!, args: [...CHROMIUM_FLAGS] });
+    const context = await browser.newContext();
+    const close = (): Promise<void> => browser.close();
+    return { context, driver: playwright(context), kill: close, close };
+  });
+});

@@ -1,0 +1,28 @@
+/**
+ * A port on which nothing takes for ever: every command, and the opening, letting go and closing of pages, has the operation's time limit. A page that
+ * hangs, shows a dialog or is stopped in a debugger answers no command, and Playwright waits for such a page even when a session ends.
+ */
+import type { ChromiumPort, OpenPage } from './chromium-port.ts';
+import { withDeadline } from './deadline.ts';
+import type { Commands, DevToolsSession } from './protocol.ts';
+
+/** `port`, with `ADAPTER_TIMEOUT` after `timeoutMs` for each step. */
+export function boundPort<Handle>(port: ChromiumPort<Handle>, timeoutMs: number): ChromiumPort<Handle> {
+  const boundSession = (session: DevToolsSession): DevToolsSession => ({
+    send: <M extends keyof Commands>(method: M, params: Commands[M]['params']) =>
+      withDeadline(session.send(method, params), timeoutMs, method),
+    on: (event, listener) => session.on(event, listener),
+  });
+  const boundPage = (page: OpenPage<Handle>): OpenPage<Handle> => ({
+    ...page,
+    session: boundSession(page.session),
+    release: () => withDeadline(page.release(), timeoutMs, 'letting go of a page'),
+    close: () => withDeadline(page.close(), timeoutMs, 'closing a page'),
+  });
+  return {
+    ...port,
+    browser: boundSession(port.browser),
+    pages: async () => (await withDeadline(port.pages(), timeoutMs, 'listing the pages')).map(boundPage),
+    newPage: async () => boundPage(await withDeadline(port.newPage(), timeoutMs, 'opening a page')),
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * What capture and restore need of a Chromium, whoever holds the connection: a browser-level DevTools session, the pages that are open, and
+ * a way to open one more. The drivers (`cdp.ts`, `playwright.ts`) each make one.
+ */
+import type { DevToolsSession } from './protocol.ts';
+
+/** A page that is open in the browser context. */
+export interface OpenPage<Handle> {
+  readonly session: DevToolsSession;
+  /** The driver's own name for the page: a target id, a Playwright `Page`. */
+  readonly handle: Handle;
+  readonly url: string;
+  /** Ends our session on the page; the page stays. */
+  release(): Promise<void>;
+  /** Closes the page. */
+  close(): Promise<void>;
+}
+
+export interface ChromiumPort<Handle> {
+  /** The driver's name, for `source.tool`. */
+  readonly tool: string;
+  /** Takes `Storage.*Cookies` and `Browser.getVersion`. */
+  readonly browser: DevToolsSession;
+  /** Given along with cookie commands; undefined for the default context. */
+  readonly browserContextId: string | undefined;
+  /** The open pages of the context, in tab order. */
+  pages(): Promise<readonly OpenPage<Handle>[]>;
+  /** Opens a page at about:blank. */
+  newPage(): Promise<OpenPage<Handle>>;
+  /** True once the browser or the connection to it is gone. */
+  isClosed(): boolean;
+}

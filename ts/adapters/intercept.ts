@@ -1,0 +1,64 @@
+/**
+ * A page that stands on any origin without the origin being asked: every request of the page is answered here with an empty document, before it
+ * reaches the network or a service worker. That is how storage of origins that are not open is read, and how it is written.
+ */
+import { PspError } from '../errors.ts';
+import type { OpenPage } from './chromium-port.ts';
+import { enterPage, type PageWorld } from './page-world.ts';
+
+/** The icon link keeps the browser from asking the site for /favicon.ico. */
+const EMPTY_DOCUMENT = '<!doctype html><link rel="icon" href="data:,"><title></title>';
+
+/** A page whose requests are all answered here. */
+export interface InterceptedPage {
+  /** Puts the page on `url` and enters the document; `storageKey` is the browser's name for its storage. */
+  visit(url: string): Promise<{ readonly world: PageWorld; readonly storageKey: string }>;
+  /** Lets requests go to the network again. The document stays. */
+  release(): Promise<void>;
+}
+
+/** Starts to answer every request of `page`. */
+export async function interceptPage({ session }: OpenPage<unknown>): Promise<InterceptedPage> {
+  const body = btoa(EMPTY_DOCUMENT);
+  const stop = session.on('Fetch.requestPaused', ({ requestId, resourceType }) => {
+    const answered =
+      resourceType === 'Document'
+        ? session.send('Fetch.fulfillRequest', {
+            requestId,
+            responseCode: 200,
+            responseHeaders: [{ name: 'content-type', value: 'text/html; charset=utf-8' }],
+            body,
+          })
+        : session.send('Fetch.failRequest', { requestId, errorReason: 'BlockedByClient' });
+    // A request that is gone by now needs no answer; a browser that is gone shows in the navigation that waits for it.
+    answered.catch(() => undefined);
+  });
+  await session.send('Network.enable', {});
+  await session.send('Network.setBypassServiceWorker', { bypass: true });
+  await session.send('Fetch.enable', { patterns: [{ urlPattern: '*' }] });
+  return {
+    async visit(url) {
+      const { errorText } = await session.send('Page.navigate', { url });
+      if (errorText !== undefined) {
+        throw new PspError('ADAPTER_PROTOCOL', `the browser refused to open ${new URL(url).origin}: ${errorText}`);
+      }
+      const { frameTree } = await session.send('Page.getFrameTree', {});
+      const { origin } = new URL(url);
+      if (frameTree.frame.securityOrigin !== origin) {
+        throw new PspError('ADAPTER_PROTOCOL', `the browser opened ${frameTree.frame.securityOrigin} in place of ${origin}`);
+      }
+      const { storageKey } = await session.send('Storage.getStorageKey', { frameId: frameTree.frame.id });
+      return { world: await enterPage(session, frameTree.frame.id, origin), storageKey };
+    },
+    async release() {
+      await session.send('Fetch.disable', {});
+      await session.send('Network.setBypassServiceWorker', { bypass: false });
+      stop();
+    },
+  };
+}
+
+/** Whether a page of ours can stand on `url`: only http and https have storage that is carried. */
+export function isWeb(url: string): boolean {
+  return url.startsWith('http://') || url.startsWith('https://');
+}

@@ -1,0 +1,268 @@
+/**
+ * IndexedDB of the document this runs in: reads a database into encoded records, and writes one back. Opens without a version (so nothing is
+ * upgraded), in one read-only transaction (so stores agree with each other). Every open has a time limit, since a pending upgrade holds it
+ * for ever. Nothing here holds a live connection longer than it must.
+ */
+import { decodeValue } from '../../session/clone/decode.ts';
+import { RecordWriter, readRecords } from '../../session/clone/records.ts';
+
+/** A store as it was read. Its record bytes wait in the page until they are taken, `chunks` pieces to be joined in order. */
+export interface StoreRead {
+  readonly name: string;
+  readonly keyPath: string | string[] | null;
+  readonly autoIncrement: boolean;
+  readonly indexes: { name: string; keyPath: string | string[]; unique: boolean; multiEntry: boolean }[];
+  readonly recordCount: number;
+  readonly chunks: number;
+  /** Records that hold something that could not be carried: their number in key order, from 0, and the class names. */
+  readonly unportable: { record: number; classes: string[] }[];
+}
+
+export interface DatabaseRead {
+  readonly name: string;
+  readonly version: number;
+  readonly stores: StoreRead[];
+}
+
+/** What a store is made of. */
+export interface StoreSchema {
+  readonly name: string;
+  readonly keyPath: string | readonly string[] | null;
+  readonly autoIncrement: boolean;
+  readonly indexes: readonly { name: string; keyPath: string | readonly string[]; unique: boolean; multiEntry: boolean }[];
+}
+
+/** Bytes of encoded records that cross to the driver at once. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
+/** Records read per request; more brings nothing (facts: the batch size hardly matters from 500 up). */
+const BATCH = 500;
+
+/** Chunks that were read and not taken yet, by database and store. */
+const waiting = new Map<string, Uint8Array<ArrayBuffer>[]>();
+const slot = (database: string, store: string): string => JSON.stringify([database, store]);
+
+/** Names of the databases of this storage key. */
+export async function databaseNames(): Promise<string[]> {
+  const databases = await indexedDB.databases();
+  return databases.map((database) => database.name ?? '');
+}
+
+/** Reads a whole database, or returns null when it is gone. */
+export async function readDatabase(name: string, timeoutMs: number): Promise<DatabaseRead | null> {
+  const database = await openExisting(name, timeoutMs);
+  if (database === null) return null;
+  try {
+    const names = [...database.objectStoreNames];
+    const stores: StoreRead[] = [];
+    if (names.length > 0) {
+      const transaction = database.transaction(names, 'readonly');
+      for (const storeName of names) stores.push(await readStore(name, transaction.objectStore(storeName)));
+    }
+    return { name, version: database.version, stores };
+  } finally {
+    database.close();
+  }
+}
+
+async function readStore(database: string, store: IDBObjectStore): Promise<StoreRead> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  const unportable: StoreRead['unportable'] = [];
+  let writer = new RecordWriter();
+  let count = 0;
+  let range: IDBKeyRange | null = null;
+  for (;;) {
+    // Both requests are queued before either is awaited, so the transaction stays alive and both see the same records.
+    const keysRequest: IDBRequest<IDBValidKey[]> = store.getAllKeys(range, BATCH);
+    const valuesRequest: IDBRequest<unknown[]> = store.getAll(range, BATCH);
+    const [keys, values] = await Promise.all([settle(keysRequest), settle(valuesRequest)]);
+    keys.forEach((key, i) => {
+      const classes = writer.add(key, values[i]);
+      if (classes.length > 0) unportable.push({ record: count + i, classes: [...classes] });
+      if (writer.length >= CHUNK_BYTES) {
+        chunks.push(writer.take());
+        writer = new RecordWriter();
+      }
+    });
+    count += keys.length;
+    if (keys.length < BATCH) break;
+    range = IDBKeyRange.lowerBound(keys[keys.length - 1], true);
+  }
+  if (writer.length > 0) chunks.push(writer.take());
+  waiting.set(slot(database, store.name), chunks);
+  return {
+    name: store.name,
+    keyPath: store.keyPath,
+    autoIncrement: store.autoIncrement,
+    indexes: [...store.indexNames].map((name) => {
+      const { keyPath, unique, multiEntry } = store.index(name);
+      return { name, keyPath, unique, multiEntry };
+    }),
+    recordCount: count,
+    chunks: chunks.length,
+    unportable,
+  };
+}
+
+/** The next waiting piece of a store's records, or null after the last. */
+export function takeChunk(database: string, store: string): Uint8Array<ArrayBuffer> | null {
+  return waiting.get(slot(database, store))?.shift() ?? null;
+}
+
+/** Creates a database with its stores and indexes. It must not be there. */
+export async function createDatabase(name: string, version: number, stores: readonly StoreSchema[], timeoutMs: number): Promise<void> {
+  const request = indexedDB.open(name, version);
+  let created = false;
+  request.onupgradeneeded = (event) => {
+    if (event.oldVersion !== 0) return;
+    created = true;
+    for (const schema of stores) {
+      const store = request.result.createObjectStore(schema.name, {
+        keyPath: schema.keyPath as string | string[] | null,
+        autoIncrement: schema.autoIncrement,
+      });
+      for (const { name: index, keyPath, unique, multiEntry } of schema.indexes) {
+        store.createIndex(index, keyPath as string | string[], { unique, multiEntry });
+      }
+    }
+  };
+  const database = await limit(settle(request), timeoutMs, () => request.result.close());
+  database.close();
+  if (!created) throw new DOMException('the database was there already', 'ConstraintError');
+}
+
+/** What became of a piece of records: how many were written, and the numbers within the piece of those that were not, with the reason. */
+export interface PutResult {
+  readonly written: number;
+  readonly refused: { record: number; reason: string }[];
+}
+
+/** Writes encoded records in one transaction. A record that the database refuses costs only itself. */
+export async function putRecords(database: string, storeName: string, records: Uint8Array, timeoutMs: number): Promise<PutResult> {
+  const connection = await openExisting(database, timeoutMs);
+  if (connection === null) throw new DOMException('the database is gone', 'NotFoundError');
+  try {
+    const transaction = connection.transaction(storeName, 'readwrite', { durability: 'relaxed' });
+    const done = finished(transaction);
+    const store = transaction.objectStore(storeName);
+    const refused: PutResult['refused'] = [];
+    let record = 0;
+    let written = 0;
+    for (const { key, value } of readRecords(records)) {
+      const number = record++;
+      try {
+        const decoded = decodeValue(value);
+        if (decoded.unportable.length > 0) {
+          refused.push({ record: number, reason: `it holds a ${decoded.unportable.join(', ')}` });
+          continue;
+        }
+        const request = store.keyPath === null ? store.put(decoded.value, decodeValue(key).value as IDBValidKey) : store.put(decoded.value);
+        request.onsuccess = () => written++;
+        request.onerror = (event) => {
+          // Unhandled, it would abort the transaction and take the other records with it.
+          event.preventDefault();
+          event.stopPropagation();
+          refused.push({ record: number, reason: request.error?.name ?? 'Error' });
+        };
+      } catch (error) {
+        refused.push({ record: number, reason: nameOf(error) });
+      }
+    }
+    transaction.commit();
+    await done;
+    return { written, refused };
+  } finally {
+    connection.close();
+  }
+}
+
+/**
+ * Moves a store's key generator on to `next`: a record with key `next - 1` is put and deleted in one transaction. Does nothing when that key
+ * is taken, since the generator is past it then.
+ */
+export async function advanceKeyGenerator(database: string, storeName: string, next: number, timeoutMs: number): Promise<void> {
+  const connection = await openExisting(database, timeoutMs);
+  if (connection === null) throw new DOMException('the database is gone', 'NotFoundError');
+  try {
+    const transaction = connection.transaction(storeName, 'readwrite', { durability: 'relaxed' });
+    const done = finished(transaction);
+    const store = transaction.objectStore(storeName);
+    const last = next - 1;
+    const taken = store.count(last);
+    taken.onsuccess = () => {
+      if (taken.result > 0) return;
+      if (store.keyPath === null) store.put(null, last);
+      else store.put(valueAt(store.keyPath as string, last));
+      store.delete(last);
+    };
+    await done;
+  } finally {
+    connection.close();
+  }
+}
+
+/** An object that has `key` at a key path such as `meta.id`. */
+function valueAt(keyPath: string, key: number): unknown {
+  return keyPath.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), key);
+}
+
+/** Opens a database that exists; null when it does not (an open without a version would create it). */
+async function openExisting(name: string, timeoutMs: number): Promise<IDBDatabase | null> {
+  const request = indexedDB.open(name);
+  let absent = false;
+  request.onupgradeneeded = () => {
+    absent = true;
+    request.transaction?.abort();
+  };
+  try {
+    const database = await limit(settle(request), timeoutMs, () => request.result.close());
+    // Someone who upgrades the database must not wait for us.
+    database.onversionchange = () => database.close();
+    return database;
+  } catch (error) {
+    if (absent) return null;
+    throw error;
+  }
+}
+
+function settle<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = (event) => {
+      event.preventDefault();
+      reject(request.error);
+    };
+  });
+}
+
+function finished(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error ?? new DOMException('the transaction was aborted', 'AbortError'));
+  });
+}
+
+/** Rejects with a TimeoutError after `timeoutMs`; when the work ends later all the same, `undo` runs. */
+function limit<T>(work: Promise<T>, timeoutMs: number, undo: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      reject(new DOMException('the database did not open in time', 'TimeoutError'));
+    }, timeoutMs);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        if (late) undo();
+        else resolve(value);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error || error instanceof DOMException ? error.name : 'Error';
+}

@@ -1,0 +1,145 @@
+/**
+ * The driver for a Playwright `BrowserContext` of Chromium, launched or connected. Playwright's objects are described by the least that is needed,
+ * never imported. Everything goes through DevTools sessions of the context's own pages: nothing of Playwright's storageState is used.
+ */
+import { PspError } from '../errors.ts';
+import { captureChromium } from './capture.ts';
+import type { ChromiumPort, OpenPage } from './chromium-port.ts';
+import { withDeadline } from './deadline.ts';
+import type { Driver } from './driver.ts';
+import type { Commands, DevToolsSession, Events } from './protocol.ts';
+import { restoreChromium } from './restore.ts';
+
+/** A Playwright `CDPSession`. */
+export interface CdpSessionLike {
+  send(method: never, params?: never): Promise<unknown>;
+  on(event: never, listener: never): unknown;
+  off(event: never, listener: never): unknown;
+  detach(): Promise<void>;
+}
+
+/** A Playwright `Page`. */
+export interface PageLike {
+  url(): string;
+  close(): Promise<void>;
+}
+
+/** A Playwright `Browser`. */
+export interface BrowserLike {
+  isConnected(): boolean;
+  newBrowserCDPSession(): Promise<CdpSessionLike>;
+}
+
+/** A Playwright `BrowserContext`. */
+export interface BrowserContextLike<Page extends PageLike> {
+  pages(): Page[];
+  newPage(): Promise<Page>;
+  /** Takes the context's own pages. `never` in the type, because Playwright's takes more and inference would settle on that. */
+  newCDPSession(page: never): Promise<CdpSessionLike>;
+  browser(): BrowserLike | null;
+}
+
+/** What a restore through this driver gives: the pages that were opened, in the session's tab order, each ready for `page.reload()`. */
+export interface PlaywrightTarget<Page> {
+  readonly pages: readonly Page[];
+}
+
+/**
+ * A driver for `context`, which must be one of Chromium. Pages that a capture or restore opens for itself are closed again; the context is
+ * never closed.
+ *
+ * Both reject with `ADAPTER_UNSUPPORTED` when the browser has no DevTools protocol (Firefox, WebKit).
+ */
+export function playwright<Page extends PageLike>(context: BrowserContextLike<Page>): Driver<PlaywrightTarget<Page>> {
+  return {
+    name: 'playwright',
+    capture: (options = {}) => withPort(context, (port) => captureChromium(port, options)),
+    restore: (session, options = {}) =>
+      withPort(context, async (port) => {
+        const { pages, report } = await restoreChromium(port, session, options);
+        return { target: { pages: pages.map(({ handle }) => handle) }, report };
+      }),
+  };
+}
+
+/** Playwright waits for the page's answer when a session ends: one that hangs must not hold us. */
+const LETTING_GO_MS = 2_000;
+
+async function withPort<Page extends PageLike, T>(
+  context: BrowserContextLike<Page>,
+  work: (port: ChromiumPort<Page>) => Promise<T>,
+): Promise<T> {
+  const browser = context.browser();
+  const isClosed = (): boolean => browser !== null && !browser.isConnected();
+  const open = context.pages();
+  const anchor = open[0] ?? (await context.newPage());
+  try {
+    const anchorSession = wrap(await newSession(context, anchor), isClosed);
+    const { targetInfo } = await anchorSession.send('Target.getTargetInfo', {});
+    // A persistent context may have no browser object; its pages are in the default context, where a page session takes cookie commands too.
+    const browserSession = browser === null ? anchorSession : wrap(await browser.newBrowserCDPSession(), isClosed);
+    try {
+      return await work({
+        tool: 'playwright',
+        browser: browserSession,
+        browserContextId: browser === null ? undefined : targetInfo.browserContextId,
+        isClosed,
+        pages: () => Promise.all(open.map((page) => openPage(context, page, isClosed))),
+        newPage: async () => openPage(context, await context.newPage(), isClosed),
+      });
+    } finally {
+      await Promise.allSettled([anchorSession.detach(), browserSession.detach()]);
+    }
+  } finally {
+    if (open.length === 0) await Promise.allSettled([anchor.close()]);
+  }
+}
+
+async function newSession<Page extends PageLike>(context: BrowserContextLike<Page>, page: Page): Promise<CdpSessionLike> {
+  try {
+    return await context.newCDPSession(page as never);
+  } catch (cause) {
+    throw new PspError('ADAPTER_UNSUPPORTED', 'this Playwright context gives no DevTools session: only Chromium does', { cause });
+  }
+}
+
+async function openPage<Page extends PageLike>(
+  context: BrowserContextLike<Page>,
+  page: Page,
+  isClosed: () => boolean,
+): Promise<OpenPage<Page>> {
+  const session = wrap(await newSession(context, page), isClosed);
+  return {
+    session,
+    handle: page,
+    url: page.url(),
+    release: () => session.detach(),
+    close: () => page.close(),
+  };
+}
+
+/** Playwright types each method; here they are the names of `protocol.ts`, so the types are put aside in this one place. */
+interface UntypedSession {
+  send(method: string, params: object): Promise<unknown>;
+  on(event: string, listener: (params: never) => void): void;
+  off(event: string, listener: (params: never) => void): void;
+}
+
+function wrap(session: CdpSessionLike, isClosed: () => boolean): DevToolsSession & { detach(): Promise<void> } {
+  const untyped = session as unknown as UntypedSession;
+  return {
+    async send<M extends keyof Commands>(method: M, params: Commands[M]['params']): Promise<Commands[M]['result']> {
+      try {
+        return (await untyped.send(method, params)) as Commands[M]['result'];
+      } catch (cause) {
+        if (isClosed()) throw new PspError('ADAPTER_DISCONNECTED', `the browser went away during ${method}`, { cause });
+        throw new PspError('ADAPTER_PROTOCOL', `${method} was refused by the browser`, { cause });
+      }
+    },
+    on<E extends keyof Events>(event: E, listener: (params: Events[E]) => void): () => void {
+      untyped.on(event, listener as (params: never) => void);
+      return () => untyped.off(event, listener as (params: never) => void);
+    },
+    detach: () => withDeadline(session.detach(), LETTING_GO_MS, 'ending a DevTools session'),
+  };
+}
