@@ -1,0 +1,181 @@
+/** What is in the tarball, whether all that package.json promises is there and loads, and what a bundler makes of it. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHECKOUT, listFiles, type PackedProject, packProject } from './packed.ts';
+
+/** Bytes of everything that the main entry exports, bundled, minified and gzipped. About a quarter above what it was at first. */
+const MAX_MAIN_GZIP_BYTES = 33_000;
+
+/** How every WebAssembly module begins, in Base64. */
+const INLINED_MODULE = 'AGFzbQ';
+
+let packed: PackedProject;
+
+beforeAll(() => {
+  packed = packProject();
+});
+
+afterAll(() => packed?.dispose());
+
+describe('the tarball', () => {
+  it('holds the sources, what was built from them, the schema and the documents, and nothing else', () => {
+    const sources = ['ts', 'providers'].flatMap((folder) => listIn(folder));
+    const built = sources
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) => ['.js', '.js.map', '.d.ts', '.d.ts.map'].map((ending) => `dist/${file.replace(/\.ts$/, ending)}`));
+    const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+    expect(listFiles(packed.root)).toEqual([...documents, ...sources, ...built, ...listIn('schema')].sort());
+    expect(sources.filter((file) => !/\.(?:ts|md)$/.test(file))).toEqual([]);
+  });
+
+  it('holds every source that a source map points to', () => {
+    const dangling = listFiles(packed.root)
+      .filter((file) => file.endsWith('.map'))
+      .flatMap((file) => readSourceMap(file).map((source) => join(dirname(file), source)))
+      .filter((source) => !existsSync(join(packed.root, source)));
+    expect(dangling).toEqual([]);
+  });
+});
+
+describe('package.json', () => {
+  it('exports files that are there, types first', () => {
+    const { exports } = packed.manifest;
+    for (const [subpath, target] of Object.entries(exports)) {
+      if (typeof target === 'string') {
+        expect(existsSync(join(packed.root, target)), `${subpath} -> ${target}`).toBe(true);
+        continue;
+      }
+      // TypeScript takes the first condition that fits: `types` after `default` would never be looked at.
+      expect(Object.keys(target)[0], subpath).toBe('types');
+      for (const file of Object.values(target)) expect(existsSync(join(packed.root, file)), `${subpath} -> ${file}`).toBe(true);
+    }
+  });
+
+  it('names a program that runs as npm links it and explains itself', async () => {
+    const bin = packed.manifest.bin['psp']!;
+    const file = join(packed.root, bin);
+    expect(readFileSync(file, 'utf8').split('\n')[0]).toBe('#!/usr/bin/env node');
+    const link = join(packed.folder, 'node_modules/.bin/psp');
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(file, link);
+    chmodSync(file, 0o755); // as npm does
+    expect(await packed.run(link, ['--help'])).toMatch(/\bpsp\b[\s\S]*\bcapture\b[\s\S]*\brestore\b/);
+  });
+});
+
+describe('in Node', () => {
+  it('every entry imports, and gives something', async () => {
+    const names = entryNames();
+    const program = `
+      const names = ${JSON.stringify(names)};
+      const entries = await Promise.all(names.map(async (name) => [name, Object.keys(await import(name)).length]));
+      console.log(JSON.stringify(entries));
+    `;
+    const entries = JSON.parse(await runNode(program)) as [string, number][];
+    expect(entries.map(([name]) => name)).toEqual(names);
+    expect(entries.filter(([, exported]) => exported === 0)).toEqual([]);
+  });
+
+  // Only possible as long as nothing in the package awaits at its top level.
+  it('every entry can be required from CommonJS', async () => {
+    const program = `
+      import { createRequire } from 'node:module';
+      const require = createRequire(import.meta.resolve('persistent-sessions/package.json'));
+      console.log(JSON.stringify(${JSON.stringify(entryNames())}.filter((name) => Object.keys(require(name)).length === 0)));
+    `;
+    expect(JSON.parse(await runNode(program))).toEqual([]);
+  });
+
+  it('what is not exported cannot be imported', async () => {
+    const program = `
+      const refused = await import('persistent-sessions/dist/ts/kernel/wasm.js').then(() => 'imported', (error) => error.code);
+      console.log(refused);
+    `;
+    expect((await runNode(program)).trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  });
+});
+
+describe('in a bundle for browsers', () => {
+  it('the main entry needs no node: module, no client library, no provider and nothing of the command line', async () => {
+    const { inputs, external } = await bundle("export * from 'persistent-sessions';");
+    expect(external).toEqual([]);
+    expect(inputs).toContain('node_modules/persistent-sessions/dist/ts/kernel/wasm.js');
+    const foreign = inputs.filter(
+      (input) => !/^(?:<stdin>$|node_modules\/(?:persistent-sessions\/dist\/ts|@noble\/(?:hashes|ciphers))\/)/.test(input),
+    );
+    expect(foreign).toEqual([]);
+    // Of the drivers only the shape of their report, which programs look at.
+    expect(inputs.filter((input) => /\/(?:cli|formats)\/|\/adapters\/(?!report\.js$)/.test(input))).toEqual([]);
+  });
+
+  it('the portable entry has no WebAssembly in it, neither the word nor a module', async () => {
+    const main = await bundle("export * from 'persistent-sessions';");
+    expect(main.text).toContain('WebAssembly');
+    expect(main.text).toContain(INLINED_MODULE);
+    const portable = await bundle("export * from 'persistent-sessions/portable';");
+    expect(portable.text).not.toMatch(/WebAssembly/i);
+    expect(portable.text).not.toContain(INLINED_MODULE);
+    expect(portable.external).toEqual([]);
+  });
+
+  it('PspError alone costs next to nothing', async () => {
+    const { text } = await bundle("import { PspError } from 'persistent-sessions'; console.log(PspError);");
+    expect(text).toContain('PspError');
+    expect(text).not.toContain('WebAssembly');
+    expect(text).not.toContain(INLINED_MODULE);
+    expect(text.length).toBeLessThan(400);
+  });
+
+  it(`all of the main entry stays below ${MAX_MAIN_GZIP_BYTES} bytes after gzip`, async () => {
+    const { text } = await bundle("export * from 'persistent-sessions';");
+    const portable = await bundle("export * from 'persistent-sessions/portable';");
+    const gzipBytes = gzipSync(text, { level: 9 }).length;
+    console.log(
+      `main entry: ${text.length} bytes minified, ${gzipBytes} after gzip; portable: ${portable.text.length} and ${gzipSync(portable.text, { level: 9 }).length}`,
+    );
+    expect(gzipBytes).toBeLessThan(MAX_MAIN_GZIP_BYTES);
+  });
+});
+
+function listIn(folder: string): string[] {
+  return listFiles(join(CHECKOUT, folder)).map((file) => `${folder}/${file}`);
+}
+
+function readSourceMap(file: string): string[] {
+  return (JSON.parse(readFileSync(join(packed.root, file), 'utf8')) as { sources: string[] }).sources;
+}
+
+/** What a program may import, package.json apart. */
+function entryNames(): string[] {
+  const subpaths = Object.keys(packed.manifest.exports).filter((subpath) => subpath !== './package.json');
+  return subpaths.map((subpath) => packed.manifest.name + subpath.slice(1));
+}
+
+function runNode(program: string): Promise<string> {
+  return packed.run(process.execPath, ['--input-type=module', '--eval', program]);
+}
+
+/** A minified bundle of a program that uses the installed package: its text, the modules in it, and what was left to be imported. */
+async function bundle(contents: string): Promise<{ text: string; inputs: string[]; external: string[] }> {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents, resolveDir: packed.folder },
+    absWorkingDir: packed.folder,
+    bundle: true,
+    write: false,
+    metafile: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    logLevel: 'silent',
+  });
+  const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
+  return {
+    text: outputFiles[0]!.text,
+    inputs: Object.keys(metafile.inputs),
+    external: imports.filter(({ external }) => external === true).map(({ path }) => path),
+  };
+}

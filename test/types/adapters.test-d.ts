@@ -1,0 +1,170 @@
+/**
+ * What the compiler must accept and refuse: the drivers against the real types of Playwright, the providers against their contract, and the
+ * names of the entries. Compiled by `npm run check`, never run.
+ */
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { expectTypeOf } from 'vitest';
+import { filesystem } from '../../providers/filesystem.ts';
+import { memory } from '../../providers/memory.ts';
+import { type CdpTarget, cdp } from '../../ts/adapters/cdp.ts';
+import { type PlaywrightTarget, playwright } from '../../ts/adapters/playwright.ts';
+import type * as main from '../../ts/index.ts';
+import type {
+  ActiveKernel,
+  CaptureOptions,
+  CaptureResult,
+  Cookie,
+  CookiePartitionKey,
+  Coverage,
+  Database,
+  DeleteOptions,
+  Driver,
+  KernelKind,
+  KernelReason,
+  ListOptions,
+  ObjectStore,
+  OperationOptions,
+  OriginStorage,
+  PeekedHeader,
+  Progress,
+  PspErrorCode,
+  PspErrorDetails,
+  PutOptions,
+  RecordHead,
+  Report,
+  ReportEntry,
+  RestoreOptions,
+  RestoreResult,
+  SameSite,
+  SealContext,
+  Section,
+  Session,
+  Source,
+  StorageItem,
+  StorageKey,
+  StorageProvider,
+  StoredRecord,
+  StoreIndex,
+  Tab,
+  TabStorage,
+  Unverified,
+  Version,
+} from '../../ts/index.ts';
+import type * as portable from '../../ts/portable.ts';
+
+/** A context of a launched browser is accepted as it is, and the pages that come back are Playwright's own. */
+export async function launched(session: Session): Promise<void> {
+  const browser = await chromium.launch();
+  const context = await browser.newContext();
+  const driver = playwright(context);
+  expectTypeOf(driver).toEqualTypeOf<Driver<PlaywrightTarget<Page>>>();
+  const { target, report } = await driver.restore(session);
+  expectTypeOf(target.pages).toEqualTypeOf<readonly Page[]>();
+  expectTypeOf(report).toEqualTypeOf<Report>();
+  await target.pages[0]?.reload({ waitUntil: 'networkidle' });
+}
+
+/** So is one over a profile on disk, and one of a browser that runs already. */
+export async function persistentOrConnected(): Promise<void> {
+  expectTypeOf(playwright(await chromium.launchPersistentContext('profile'))).toExtend<Driver<PlaywrightTarget<Page>>>();
+  const connected = await chromium.connectOverCDP('http://127.0.0.1:9222');
+  expectTypeOf(playwright(connected.contexts()[0]!)).toExtend<Driver<PlaywrightTarget<Page>>>();
+}
+
+/** What is no context is refused, however close. */
+export async function refused(context: BrowserContext, page: Page): Promise<void> {
+  // @ts-expect-error a page is no context
+  playwright(page);
+  // @ts-expect-error a promise of a context is no context
+  playwright(Promise.resolve(context));
+  // @ts-expect-error nor is an object that only has pages
+  playwright({ pages: () => [page] });
+  // @ts-expect-error an address is for the driver `cdp`
+  playwright('http://127.0.0.1:9222');
+  // @ts-expect-error an option that does not exist
+  await playwright(context).capture({ cookies: true });
+}
+
+/** Both drivers are drivers; what they restore to differs. */
+export async function overCdp(session: Session): Promise<void> {
+  const driver = cdp('http://127.0.0.1:9222', { browserContextId: 'one' });
+  expectTypeOf(driver).toEqualTypeOf<Driver<CdpTarget>>();
+  expectTypeOf(await driver.capture()).toEqualTypeOf<CaptureResult>();
+  expectTypeOf(await driver.restore(session)).toEqualTypeOf<RestoreResult<CdpTarget>>();
+  // @ts-expect-error a DevTools connection has no Playwright pages
+  (await driver.restore(session)).target.pages;
+}
+
+/** A provider is what its factory gives, and what it stored is what the envelope opens. */
+export async function providers(open: typeof main.open, key: main.EncryptionKey): Promise<void> {
+  const both: readonly StorageProvider[] = [memory(), filesystem({ root: './sessions' })];
+  for (const provider of both) {
+    const record = await provider.get('key');
+    expectTypeOf(record).toEqualTypeOf<StoredRecord | null>();
+    // @ts-expect-error nothing may be stored under the key
+    await open(record.value, key);
+    if (record !== null) expectTypeOf(await open(record.value, key)).toEqualTypeOf<Uint8Array<ArrayBuffer>>();
+    // @ts-expect-error a version comes from a provider; it is not any text
+    await provider.put('key', new Uint8Array(), { ifMatch: '1' });
+  }
+  // @ts-expect-error a store needs a folder
+  filesystem();
+}
+
+/** The names that a program may import. A name more or less is a change that the changelog has to tell. */
+export function names(): void {
+  type Shared =
+    | 'EncryptionKey'
+    | 'PspError'
+    | 'activeKernel'
+    | 'decodeBase64'
+    | 'decodeSession'
+    | 'encodeBase64'
+    | 'encodeSession'
+    | 'formatKey'
+    | 'generateKey'
+    | 'open'
+    | 'parseKey'
+    | 'peek'
+    | 'seal';
+  expectTypeOf<keyof typeof portable>().toEqualTypeOf<Shared>();
+  expectTypeOf<keyof typeof main>().toEqualTypeOf<Shared | 'SCHEMA_VERSION' | 'isComplete' | 'section' | 'useKernel'>();
+  // Functions of one name have one type in both entries, so that a program changes its import line and nothing else.
+  expectTypeOf<Readonly<Pick<typeof main, Shared>>>().toEqualTypeOf<Readonly<Pick<typeof portable, Shared>>>();
+}
+
+/** Types have no place in `keyof`, so the import above is their test; here each is used, or the compiler would complain about that. */
+export type PublicTypes = [
+  ActiveKernel,
+  CaptureOptions,
+  Cookie,
+  CookiePartitionKey,
+  Coverage,
+  Database,
+  DeleteOptions,
+  KernelKind,
+  KernelReason,
+  ListOptions,
+  ObjectStore,
+  OperationOptions,
+  OriginStorage,
+  PeekedHeader,
+  Progress,
+  PspErrorCode,
+  PspErrorDetails,
+  PutOptions,
+  RecordHead,
+  ReportEntry,
+  RestoreOptions,
+  SameSite,
+  SealContext,
+  Section,
+  Source,
+  StorageItem,
+  StorageKey,
+  StoreIndex,
+  Tab,
+  TabStorage,
+  Unverified<PeekedHeader>,
+  Version,
+];
