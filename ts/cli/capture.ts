@@ -1,0 +1,68 @@
+/** `psp capture`: a running browser, or a Playwright storage state, into a sealed session file. */
+import { parseArgs } from 'node:util';
+import { cdp } from '../adapters/cdp.ts';
+import { readStorageState } from '../formats/storage-state.ts';
+import { parseAddress, parseOrigin, parseTimeout } from './browser-option.ts';
+import { CliFailure, usage } from './failure.ts';
+import { readWhole } from './file.ts';
+import { KEY_OPTIONS, readKey } from './key-source.ts';
+import { demandComplete, showCounts, showEntries, showLosses } from './report.ts';
+import { type Written, writeSessionFile } from './session-file.ts';
+import { showBytes } from './text.ts';
+
+export async function runCapture(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...KEY_OPTIONS,
+      cdp: { type: 'string' },
+      'playwright-state': { type: 'string' },
+      out: { type: 'string', short: 'o' },
+      origin: { type: 'string', multiple: true },
+      name: { type: 'string' },
+      timeout: { type: 'string' },
+      json: { type: 'boolean' },
+    },
+  });
+  const { out } = values;
+  if (out === undefined) throw usage('capture needs -o FILE');
+  if ((values.cdp === undefined) === (values['playwright-state'] === undefined))
+    throw usage('capture needs either --cdp or --playwright-state');
+  const url = values.cdp === undefined ? null : parseAddress(values.cdp);
+  if (url === null && (values.timeout !== undefined || values.origin !== undefined)) throw usage('--timeout and --origin go with --cdp');
+  const name = values.name === undefined ? {} : { name: values.name };
+  const options = {
+    ...name,
+    ...(values.origin === undefined ? {} : { origins: values.origin.map(parseOrigin) }),
+    ...(values.timeout === undefined ? {} : { timeoutMs: parseTimeout(values.timeout) }),
+  };
+  // Before the browser is asked: a missing key must not cost a capture.
+  const key = await readKey(values);
+  const print = (json: object, text: string): void => void process.stdout.write(values.json === true ? `${JSON.stringify(json)}\n` : text);
+  const showWritten = ({ fileBytes }: Written): string => `wrote ${out}: ${showBytes(fileBytes)}, sealed with key ${key.kid}\n`;
+
+  if (url === null) {
+    const { session, losses } = await readState(values['playwright-state'] as string);
+    const written = await writeSessionFile(out, { ...session, ...name }, key);
+    print({ id: session.id, ...written, losses }, `${showLosses(losses, 'what is not carried')}${showWritten(written)}`);
+    return;
+  }
+
+  const { session, report } = await cdp(url).capture(options);
+  const written = await writeSessionFile(out, session, key);
+  print({ id: session.id, ...written, ...report }, `captured ${showCounts(report.counts)}\n${showEntries(report)}${showWritten(written)}`);
+  demandComplete(report, 'the file holds the rest');
+}
+
+async function readState(path: string): Promise<ReturnType<typeof readStorageState>> {
+  return readStorageState(parseJson(await readWhole(path)), { id: crypto.randomUUID(), incarnation: crypto.randomUUID(), now: Date.now() });
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    // The platform's message quotes the text, which is full of secrets.
+    throw new CliFailure('FORMAT_MALFORMED', 'the storage state is not JSON in UTF-8');
+  }
+}

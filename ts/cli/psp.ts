@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+/** The `psp` command: finds the verb, runs it, and turns every failure into one line and exit status 1. */
+import { readFile } from 'node:fs/promises';
+import { activeKernel } from '../kernel/select.ts';
+import { runCapture } from './capture.ts';
+import { describeFailure, usage } from './failure.ts';
+import { runInspect } from './inspect.ts';
+import { runKey } from './key.ts';
+import { runRestore } from './restore.ts';
+
+const HELP = `psp - log in once, carry the browser session anywhere
+
+  psp key new -o KEYFILE                                make a key
+  psp capture --cdp http://127.0.0.1:9222 -o FILE       capture a running Chromium
+  psp capture --playwright-state STATE.json -o FILE     import a Playwright storage state
+  psp inspect FILE                                      names, sizes and expiry; no values
+  psp restore FILE --cdp http://127.0.0.1:9222          restore into a running Chromium
+  psp restore FILE --playwright-state STATE.json        export as a Playwright storage state
+
+Keys come from --key-file KEYFILE, from the variable PSP_KEY, or from a prompt (--prompt); never from an argument.
+
+  --origin URL     capture: also this origin, though it is not open (may be repeated)
+  --name TEXT      capture: a name for the session
+  --open           restore: load the tabs from their sites afterwards
+  --timeout SEC    time limit for each page, origin and database (default 15)
+  --json           machine-readable output
+  --version, --help
+
+Exit status: 0 done; 1 failed, or something was lost, with one line "psp: CODE: ..." on standard error.
+`;
+
+const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  capture: runCapture,
+  inspect: runInspect,
+  key: runKey,
+  restore: runRestore,
+};
+
+/** The beginning of a key, wherever it stands: also one given as a file name would end up in a message. */
+const KEY_TEXT = /PSPK1\.[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9+/]/;
+
+async function main(args: readonly string[]): Promise<void> {
+  const [verb, ...rest] = args;
+  if (verb === undefined || verb === '--help' || verb === '-h' || rest.includes('--help')) {
+    process.stdout.write(HELP);
+    return;
+  }
+  if (verb === '--version') {
+    process.stdout.write(`${await version()}\n`);
+    return;
+  }
+  if (args.some((arg) => arg === '--key' || arg.startsWith('--key=') || KEY_TEXT.test(arg)))
+    throw usage('a key is never an argument: use --key-file, PSP_KEY or --prompt');
+  const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+  if (run === undefined) throw usage('the verbs are capture, inspect, restore and key');
+  // From here on Base64 sections go through the compiled kernel where it starts.
+  activeKernel();
+  await run(rest);
+}
+
+async function version(): Promise<string> {
+  const manifest = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}
+
+/** `parseArgs` quotes the argument it stumbles over: only what is wrong goes on. */
+function withoutArguments(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== 'string' || !code.startsWith('ERR_PARSE_ARGS')) return error;
+  const reasons: Record<string, string> = {
+    ERR_PARSE_ARGS_UNKNOWN_OPTION: 'there is an option that this verb does not have',
+    ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL: 'there is an argument too many',
+    ERR_PARSE_ARGS_INVALID_OPTION_VALUE: 'an option lacks its value, or has one that it does not take',
+  };
+  return usage(reasons[code] ?? 'the arguments are wrong');
+}
+
+// `psp inspect FILE | head -1`: a reader that has seen enough is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${describeFailure(withoutArguments(error))}\n`);
+  process.exitCode = 1;
+}
