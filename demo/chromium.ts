@@ -59,6 +59,8 @@ export async function launchChromium(): Promise<RunningChromium> {
   // A process group of its own (`detached`), so that one signal reaches all of its processes and nothing else.
   const browser = spawn(path, [...CHROMIUM_FLAGS, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'], {
     detached: true,
+    // Its temporary files go with the profile.
+    env: { ...process.env, TMPDIR: profile },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   // If this process ends without `close`, the browser must not stay behind: its group hears no Ctrl+C of the terminal.
