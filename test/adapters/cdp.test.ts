@@ -23,6 +23,12 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
 });
 
 describe('connecting over CDP', () => {
+  test('an address that is none is the caller\u2019s mistake, and is not repeated', () => {
+    const call = (): unknown => cdp('secret address');
+    expect(call).toThrow(TypeError);
+    expect(call).toThrow(/^url: expected an address such as/);
+  });
+
   test('an address where no browser answers is ADAPTER_CONNECT', async () => {
     await expect(cdp('http://127.0.0.1:9').capture()).rejects.toMatchObject({ code: 'ADAPTER_CONNECT' });
   });

@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { BrowserContext } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Site, startSite } from '../../demo/site.ts';
 import type { Driver } from '../../ts/adapters/driver.ts';
@@ -54,9 +54,10 @@ export function driverContract(name: string, makeBrowser: () => Promise<TestBrow
       const restored = await second.driver.restore(session);
       expect(restored.report.entries.filter(({ outcome }) => outcome !== 'uncarried')).toEqual([]);
       expect(restored.report.counts).toEqual({ ...report.counts });
-      const pages = second.context.pages().filter((page) => page.url().startsWith(site.origin));
-      expect(pages).toHaveLength(1);
-      expect(await whoAmI(pages[0]!, site)).toEqual({ places: 4, text: expect.stringMatching(/^logged in as /) });
+      const pages = (): Page[] => second.context.pages().filter((page) => page.url().startsWith(site.origin));
+      // A second connection to the browser hears of the new tab a little later.
+      await expect.poll(() => pages().length).toBe(1);
+      expect(await whoAmI(pages()[0]!, site)).toEqual({ places: 4, text: expect.stringMatching(/^logged in as /) });
     });
 
     test('no request reaches the site in a capture of origins that are not open, nor in a restore', async () => {
@@ -277,6 +278,24 @@ export function driverContract(name: string, makeBrowser: () => Promise<TestBrow
       ]);
       expect(session.coverage.tabs).toBe('partial');
       expect(session.storage.map(({ key }) => key.origin)).toEqual([site.origin]);
+    });
+
+    test('a tab whose address cannot be opened is reported by its scheme only, and costs nothing else', async () => {
+      const first = await loggedIn();
+      const { session } = await first.driver.capture();
+      const tabs = ['data:text/html,secret-in-a-tab', 'http://[secret', ...session.tabs.map(({ url }) => url)].map((url, i) => ({
+        id: `t${i}`,
+        url,
+        sessionStorage: [],
+      }));
+      const second = await freshBrowser();
+      const { report } = await second.driver.restore({ ...session, tabs });
+      expect(report.entries.map(({ outcome, kind, place, code }) => [outcome, kind, place, code])).toEqual([
+        ['lost', 'tab', 'data:', 'ADAPTER_UNSUPPORTED'],
+        ['lost', 'tab', 'an address that is none', 'ADAPTER_UNSUPPORTED'],
+      ]);
+      expect(report.counts.tabs).toBe(1);
+      expect(JSON.stringify(report)).not.toContain('secret');
     });
 
     test('an expired cookie is skipped and said so, and a refused one costs no other', async () => {

@@ -29,10 +29,13 @@ export interface CdpOptions {
  * Both reject with `ADAPTER_CONNECT` when no browser answers there.
  */
 export function cdp(url: string, options: CdpOptions = {}): Driver<CdpTarget> {
+  // Checked here: the platform's own error would carry the whole address along, and a token that is in it.
+  if (!URL.canParse(url)) throw new TypeError('url: expected an address such as http://127.0.0.1:9222');
+  const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   const connected = async <T>(work: (port: ChromiumPort<string>) => Promise<T>): Promise<T> => {
-    const connection = await connect(url, options.connectTimeoutMs ?? 10_000);
+    const connection = await connect(url, connectTimeoutMs);
     try {
-      return await work(await openPort(connection, options.browserContextId));
+      return await work(await openPort(connection, options.browserContextId, connectTimeoutMs));
     } finally {
       connection.close();
     }
@@ -48,14 +51,19 @@ export function cdp(url: string, options: CdpOptions = {}): Driver<CdpTarget> {
   };
 }
 
-/** Loads each tab that a restore opened from its site. This is where the first request reaches the network. */
-export async function reloadTabs(url: string, target: CdpTarget): Promise<void> {
-  const connection = await connect(url, 10_000);
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Loads each tab that a restore opened from its site: this is where the first request reaches the network. Returns when the browser has begun to
+ * load them; `ADAPTER_TIMEOUT` when it does not within `timeoutMs` for one of them.
+ */
+export async function reloadTabs(url: string, target: CdpTarget, timeoutMs: number = CONNECT_TIMEOUT_MS): Promise<void> {
+  const connection = await connect(url, timeoutMs);
   try {
-    const port = await openPort(connection, undefined);
+    const browser = sessionOf(connection, undefined);
     for (const { targetId } of target.tabs) {
-      const page = await attach(connection, port.browser, targetId, '');
-      await connection.send('Page.reload', {}, page.sessionId);
+      const { session } = await withDeadline(attach(connection, browser, targetId, ''), timeoutMs, 'attaching to a tab');
+      await withDeadline(session.send('Page.reload', {}), timeoutMs, 'reloading a tab');
     }
   } finally {
     connection.close();
@@ -187,9 +195,10 @@ function sessionOf(connection: Connection, sessionId: string | undefined): DevTo
   };
 }
 
-async function openPort(connection: Connection, browserContextId: string | undefined): Promise<ChromiumPort<string>> {
+async function openPort(connection: Connection, browserContextId: string | undefined, timeoutMs: number): Promise<ChromiumPort<string>> {
   const browser = sessionOf(connection, undefined);
-  const { browserContextIds } = await browser.send('Target.getBrowserContexts', {});
+  const listing = browser.send('Target.getBrowserContexts', {});
+  const { browserContextIds } = await withDeadline(listing, timeoutMs, 'Target.getBrowserContexts');
   const inContext = ({ type, browserContextId: id }: TargetInfo): boolean =>
     type === 'page' && (browserContextId === undefined ? id === undefined || !browserContextIds.includes(id) : id === browserContextId);
   return {
@@ -211,15 +220,9 @@ async function openPort(connection: Connection, browserContextId: string | undef
   };
 }
 
-async function attach(
-  connection: Connection,
-  browser: DevToolsSession,
-  targetId: string,
-  url: string,
-): Promise<OpenPage<string> & { sessionId: string }> {
+async function attach(connection: Connection, browser: DevToolsSession, targetId: string, url: string): Promise<OpenPage<string>> {
   const { sessionId } = await browser.send('Target.attachToTarget', { targetId, flatten: true });
   return {
-    sessionId,
     session: sessionOf(connection, sessionId),
     handle: targetId,
     url,

@@ -11,7 +11,7 @@ const EMPTY_DOCUMENT = '<!doctype html><link rel="icon" href="data:,"><title></t
 
 /** A page whose requests are all answered here. */
 export interface InterceptedPage {
-  /** Puts the page on `url` and enters the document; `storageKey` is the browser's name for its storage. */
+  /** Puts the page on `url` (http or https, else `ADAPTER_UNSUPPORTED`) and enters the document; `storageKey` is the browser's name for its storage. */
   visit(url: string): Promise<{ readonly world: PageWorld; readonly storageKey: string }>;
   /** Lets requests go to the network again. The document stays. */
   release(): Promise<void>;
@@ -38,6 +38,7 @@ export async function interceptPage({ session }: OpenPage<unknown>): Promise<Int
   await session.send('Fetch.enable', { patterns: [{ urlPattern: '*' }] });
   return {
     async visit(url) {
+      if (!isWeb(url) || !URL.canParse(url)) throw new PspError('ADAPTER_UNSUPPORTED', 'only http and https addresses can be opened');
       const { errorText } = await session.send('Page.navigate', { url });
       if (errorText !== undefined) {
         throw new PspError('ADAPTER_PROTOCOL', `the browser refused to open ${new URL(url).origin}: ${errorText}`);

@@ -85,6 +85,7 @@ export interface Commands {
   'Page.getFrameTree': { params: Nothing; result: { frameTree: FrameTree } };
   'Page.getNavigationHistory': { params: Nothing; result: { entries: readonly unknown[] } };
   'Page.createIsolatedWorld': { params: { frameId: string; worldName: string }; result: { executionContextId: number } };
+  'Page.reload': { params: Nothing; result: Nothing };
   'Page.navigate': { params: { url: string }; result: { errorText?: string } };
   'Network.enable': { params: Nothing; result: Nothing };
   'Network.setBypassServiceWorker': { params: { bypass: boolean }; result: Nothing };

@@ -36,8 +36,7 @@ export async function restoreChromium<Handle>(
   let sessionItems = 0;
   for (const [index, tab] of session.tabs.entries()) {
     operation.progress('tabs', index, session.tabs.length);
-    const place = isWeb(tab.url) ? new URL(tab.url).origin : tab.url;
-    const restored = await operation.part({ outcome: 'lost', kind: 'tab', place }, () => restoreTab(operation, tab));
+    const restored = await operation.part({ outcome: 'lost', kind: 'tab', place: tabPlace(tab) }, () => restoreTab(operation, tab));
     if (restored === null) continue;
     pages.push({ tabId: tab.id, handle: restored.handle });
     sessionItems += restored.items;
@@ -137,7 +136,7 @@ async function restoreTab<Handle>(operation: Operation<Handle>, tab: Tab): Promi
       const { world } = await intercepted.visit(`${key.origin}/`);
       items += await restoreItems(operation, world, 'sessionStorage', key.origin, captured);
     }
-    if (isWeb(tab.url)) await intercepted.visit(tab.url);
+    await intercepted.visit(tab.url);
     await intercepted.release();
     await page.release();
     kept = true;
@@ -145,6 +144,12 @@ async function restoreTab<Handle>(operation: Operation<Handle>, tab: Tab): Promi
   } finally {
     if (!kept) await Promise.allSettled([page.close()]);
   }
+}
+
+/** A tab's path and query may be as secret as a token: its origin is all that a report names. */
+function tabPlace({ url }: Tab): string {
+  if (!URL.canParse(url)) return 'an address that is none';
+  return isWeb(url) ? new URL(url).origin : new URL(url).protocol;
 }
 
 async function verifyCookies(operation: Operation, cookies: readonly Cookie[]): Promise<number> {
