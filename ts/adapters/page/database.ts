@@ -138,15 +138,10 @@ export interface PutResult {
 
 /** Writes encoded records in one transaction. A record that the database refuses costs only itself. */
 export async function putRecords(database: string, storeName: string, records: Uint8Array, timeoutMs: number): Promise<PutResult> {
-  const connection = await openExisting(database, timeoutMs);
-  if (connection === null) throw new DOMException('the database is gone', 'NotFoundError');
-  try {
-    const transaction = connection.transaction(storeName, 'readwrite', { durability: 'relaxed' });
-    const done = finished(transaction);
-    const store = transaction.objectStore(storeName);
-    const refused: PutResult['refused'] = [];
-    let record = 0;
-    let written = 0;
+  const refused: PutResult['refused'] = [];
+  let record = 0;
+  let written = 0;
+  await inStore(database, storeName, timeoutMs, (store) => {
     for (const { key, value } of readRecords(records)) {
       const number = record++;
       try {
@@ -167,12 +162,9 @@ export async function putRecords(database: string, storeName: string, records: U
         refused.push({ record: number, reason: nameOf(error) });
       }
     }
-    transaction.commit();
-    await done;
-    return { written, refused };
-  } finally {
-    connection.close();
-  }
+    store.transaction.commit();
+  });
+  return { written, refused };
 }
 
 /**
@@ -180,13 +172,8 @@ export async function putRecords(database: string, storeName: string, records: U
  * is taken, since the generator is past it then.
  */
 export async function advanceKeyGenerator(database: string, storeName: string, next: number, timeoutMs: number): Promise<void> {
-  const connection = await openExisting(database, timeoutMs);
-  if (connection === null) throw new DOMException('the database is gone', 'NotFoundError');
-  try {
-    const transaction = connection.transaction(storeName, 'readwrite', { durability: 'relaxed' });
-    const done = finished(transaction);
-    const store = transaction.objectStore(storeName);
-    const last = next - 1;
+  const last = next - 1;
+  await inStore(database, storeName, timeoutMs, (store) => {
     const taken = store.count(last);
     taken.onsuccess = () => {
       if (taken.result > 0) return;
@@ -194,6 +181,17 @@ export async function advanceKeyGenerator(database: string, storeName: string, n
       else store.put(valueAt(store.keyPath as string, last));
       store.delete(last);
     };
+  });
+}
+
+/** Runs `work` in a read-write transaction over one store, and returns when that is complete. */
+async function inStore(database: string, storeName: string, timeoutMs: number, work: (store: IDBObjectStore) => void): Promise<void> {
+  const connection = await openExisting(database, timeoutMs);
+  if (connection === null) throw new DOMException('the database is gone', 'NotFoundError');
+  try {
+    const transaction = connection.transaction(storeName, 'readwrite', { durability: 'relaxed' });
+    const done = finished(transaction);
+    work(transaction.objectStore(storeName));
     await done;
   } finally {
     connection.close();
