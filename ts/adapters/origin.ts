@@ -5,7 +5,16 @@
 import { PspError } from '../errors.ts';
 import { decodeBase64, encodeBase64 } from '../kernel/current.ts';
 import { RECORDS_MEDIA_TYPE, readRecords } from '../session/clone/records.ts';
-import { type Database, type Extent, type ObjectStore, type OriginStorage, type StorageCoverage, section } from '../session/session.ts';
+import {
+  type Database,
+  type Extent,
+  type ObjectStore,
+  type OriginStorage,
+  type StorageCoverage,
+  type StorageItem,
+  section,
+  textOf,
+} from '../session/session.ts';
 import type { Operation } from './operation.ts';
 import type { DatabaseRead, StoreRead } from './page/database.ts';
 import type { Uncarried } from './page/uncarried.ts';
@@ -146,8 +155,9 @@ export async function restoreItems(
   world: PageWorld,
   area: 'localStorage' | 'sessionStorage',
   place: string,
-  items: readonly (readonly [string, string])[],
+  captured: readonly StorageItem[],
 ): Promise<number> {
+  const items = await Promise.all(captured.map(async ([name, value]) => [name, await textOf(value)] as const));
   const refused = new Set(await world.call('writeStorage', area, items));
   const found = new Map(await world.call('readStorage', area));
   let right = 0;

@@ -2,9 +2,9 @@
 import { sha256Hex } from '../digest.ts';
 import { PspError, type PspErrorCode, type PspErrorDetails } from '../errors.ts';
 import { decodeBase64 } from '../kernel/current.ts';
+import { fromDocuments, type HeaderDocument, type SectionEntry, type StateDocument } from '../session/document.ts';
 import { SCHEMA_VERSION, type Section, type Session } from '../session/session.ts';
 import { assertHeader, assertState, invalid } from '../session/validate.ts';
-import { fromDocuments, type HeaderDocument, type SectionEntry, type StateDocument } from './state.ts';
 
 const LF = 0x0a;
 const MAGIC = '{"psp":"';

@@ -1,9 +1,9 @@
 /** Session -> text blob, by `layout.md`. Nothing that the schema refuses is ever written. */
 import { sha256Hex } from '../digest.ts';
 import { encodeBase64 } from '../kernel/current.ts';
+import { type SectionEntry, toHeader, toState } from '../session/document.ts';
 import type { Section, Session } from '../session/session.ts';
 import { assertHeader, assertState } from '../session/validate.ts';
-import { type SectionEntry, toHeader, toState } from './state.ts';
 
 const LF = 0x0a;
 

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { open } from '../envelope/open.ts';
 import { type PeekedHeader, peek } from '../envelope/peek.ts';
-import type { Cookie, Session } from '../session/session.ts';
+import type { Cookie, Session, StorageItem } from '../session/session.ts';
 import { usage } from './failure.ts';
 import { readWhole } from './file.ts';
 import { findKey, KEY_OPTIONS } from './key-source.ts';
@@ -104,8 +104,8 @@ interface SessionFacts {
   readonly tabs: readonly string[];
 }
 
-function items(kind: string, place: string, list: readonly (readonly [string, string])[]): SessionFacts['entries'] {
-  return list.map(([name, value]) => ({ kind, place, name, bytes: bytesOf(value) }));
+function items(kind: string, place: string, list: readonly StorageItem[]): SessionFacts['entries'] {
+  return list.map(([name, value]) => ({ kind, place, name, bytes: typeof value === 'string' ? bytesOf(value) : value.length }));
 }
 
 function flagsOf(cookie: Cookie): string[] {

@@ -11,7 +11,15 @@
  *     partitionKey    site, with _crHasCrossSiteAncestor beside it   <->  { topLevelSite, hasCrossSiteAncestor }
  */
 import { PspError } from '../errors.ts';
-import type { Cookie, CookiePartitionKey, OriginStorage, SameSite, Session, StorageItem } from '../session/session.ts';
+import {
+  type Cookie,
+  type CookiePartitionKey,
+  type OriginStorage,
+  type SameSite,
+  type Session,
+  type StorageItem,
+  textOf,
+} from '../session/session.ts';
 import type { Loss } from './loss.ts';
 
 /** A storage state as Playwright takes it: `browser.newContext({ storageState })`. */
@@ -109,7 +117,7 @@ export async function writeStorageState(session: Session): Promise<{ state: Stor
   if (session.name !== undefined) lose(losses, '/name', 'dropped', 'a storage state has no name');
   if (session.expiresAt !== undefined) lose(losses, '/expiresAt', 'dropped', 'a storage state does not expire as a whole');
   const cookies = session.cookies.flatMap((cookie, index) => writeCookie(cookie, `/cookies/${index}`, losses));
-  const origins = session.storage.flatMap((storage, index) => writeOrigin(storage, `/storage/${index}`, losses));
+  const origins = (await Promise.all(session.storage.map((storage, index) => writeOrigin(storage, `/storage/${index}`, losses)))).flat();
   dropAll(session.tabs, '/tabs', 'a storage state has no tabs, and so no sessionStorage', losses);
   return { state: { cookies, origins }, losses };
 }
@@ -232,13 +240,14 @@ function writeCookie(cookie: Cookie, pointer: string, losses: Loss[]): StorageSt
   return [{ ...written, partitionKey: partitionKey.topLevelSite, _crHasCrossSiteAncestor: partitionKey.hasCrossSiteAncestor }];
 }
 
-function writeOrigin(storage: OriginStorage, pointer: string, losses: Loss[]): StorageStateOrigin[] {
+async function writeOrigin(storage: OriginStorage, pointer: string, losses: Loss[]): Promise<StorageStateOrigin[]> {
   if (storage.key.topLevelSite !== null) {
     lose(losses, pointer, 'dropped', 'a storage state has no partitioned storage');
     return [];
   }
   dropAll(storage.indexedDB, `${pointer}/indexedDB`, 'IndexedDB is not written to a storage state yet', losses);
-  return [{ origin: storage.key.origin, localStorage: storage.localStorage.map(([name, value]) => ({ name, value })) }];
+  const localStorage = await Promise.all(storage.localStorage.map(async ([name, value]) => ({ name, value: await textOf(value) })));
+  return [{ origin: storage.key.origin, localStorage }];
 }
 
 /** Values by identity: the last one set stays, and each one that it replaces is a loss. */

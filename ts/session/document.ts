@@ -1,9 +1,9 @@
 /**
- * Session <-> the two JSON documents of a blob (`layout.md`): times become RFC 3339, sections become references. Pure mapping; the schema says
+ * Session <-> its two JSON documents, header and state: times become RFC 3339, sections become references. Pure mapping; the schema says
  * what the documents look like, and nothing here judges values.
  */
-import { type Cookie, type Database, type ObjectStore, SCHEMA_VERSION, type Section, type Session } from '../session/session.ts';
-import { invalid } from '../session/validate.ts';
+import { type Cookie, type Database, type ObjectStore, SCHEMA_VERSION, type Section, type Session } from './session.ts';
+import { invalid } from './validate.ts';
 
 /** What the header says of the state line. */
 export interface StateEntry {
