@@ -1,12 +1,11 @@
 /** The command as people use it: against real Chromiums and a real site, with keys from every source, and out to Playwright and back. */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Site, startSite } from '../../demo/site.ts';
 import { formatKey, generateKey, parseKey } from '../../ts/envelope/key.ts';
 import { requireChromium } from '../servers/chromium.ts';
-import { logIn, whoAmI } from '../servers/login.ts';
+import { logIn, restoredTab, whoAmI } from '../servers/login.ts';
 import { type Browser, freshFolder, makeFolder, removeFolder, startBrowser } from './fixture.ts';
 import { builtProgram, expectFailure, psp, pspAtTerminal, type Run, run } from './run.ts';
 
@@ -54,11 +53,6 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     onTestFinished(() => browser.close());
     return browser;
   };
-  const tabOfSite = ({ context }: Browser): Page => {
-    const tabs = context.pages().filter((page) => page.url().startsWith(site.origin));
-    expect(tabs).toHaveLength(1);
-    return tabs[0]!;
-  };
 
   test('capture says what it took and writes one file, for this user alone', () => {
     const printed = lines(captured);
@@ -96,14 +90,17 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     expect(printed[0]).toBe('restored 1 cookie, 1 localStorage item, 1 sessionStorage item, 1 database, 2 records, 1 tab');
     expect(printed.at(-1)).toBe('tabs wait on an empty page at their address: reload them to open the site');
     expect(site.requests).toEqual([]);
-    expect(await whoAmI(tabOfSite(target), site)).toEqual({ places: 4, text: expect.stringMatching(/^logged in as /) });
+    expect(await whoAmI(await restoredTab(target.context, `${site.origin}/whoami`), site)).toEqual({
+      places: 4,
+      text: expect.stringMatching(/^logged in as /),
+    });
   });
 
   test('restore --open loads the tabs, and they are logged in without another hand', async () => {
     const target = await freshBrowser();
     const printed = lines(await psp(['restore', file('login.psp'), '--cdp', target.cdpUrl, '--open'], { env: { PSP_KEY: keyText() } }));
     expect(printed.at(-1)).toBe('tabs are being opened');
-    await tabOfSite(target).locator('#status[data-places="4"]').waitFor();
+    await (await restoredTab(target.context, `${site.origin}/whoami`)).locator('#status[data-places="4"]').waitFor();
   });
 
   test('an origin that is not open is captured when --origin names it', async () => {

@@ -4,12 +4,12 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Site, startSite } from '../../demo/site.ts';
 import type { Driver } from '../../ts/adapters/driver.ts';
 import type { Session } from '../../ts/session/session.ts';
-import { logIn, whoAmI } from '../servers/login.ts';
+import { logIn, restoredTab, whoAmI } from '../servers/login.ts';
 
 export interface TestBrowser {
   readonly context: BrowserContext;
@@ -54,10 +54,10 @@ export function driverContract(name: string, makeBrowser: () => Promise<TestBrow
       const restored = await second.driver.restore(session);
       expect(restored.report.entries.filter(({ outcome }) => outcome !== 'uncarried')).toEqual([]);
       expect(restored.report.counts).toEqual({ ...report.counts });
-      const pages = (): Page[] => second.context.pages().filter((page) => page.url().startsWith(site.origin));
-      // A second connection to the browser hears of the new tab a little later.
-      await expect.poll(() => pages().length).toBe(1);
-      expect(await whoAmI(pages()[0]!, site)).toEqual({ places: 4, text: expect.stringMatching(/^logged in as /) });
+      expect(await whoAmI(await restoredTab(second.context, `${site.origin}/home`), site)).toEqual({
+        places: 4,
+        text: expect.stringMatching(/^logged in as /),
+      });
     });
 
     test('no request reaches the site in a capture of origins that are not open, nor in a restore', async () => {
