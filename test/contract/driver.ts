@@ -205,36 +205,37 @@ export function driverContract(name: string, makeBrowser: () => Promise<TestBrow
       const first = await freshBrowser();
       const page = await first.context.newPage();
       await page.goto(`${site.origin}/login`);
-      await page.evaluate(
-        () =>
-          new Promise<void>((resolve, reject) => {
-            const request = indexedDB.open('files', 1);
-            request.onupgradeneeded = () => {
-              const store = request.result.createObjectStore('store');
-              store.put('before', 1);
-              store.put({ blob: new Blob(['secret-blob-content']) }, 2);
-              store.put('after', 3);
-            };
-            request.onsuccess = () => {
-              request.result.close();
-              resolve();
-            };
-            request.onerror = () => reject(request.error);
-          }),
-      );
+      await page.evaluate(async () => {
+        const algorithm = { name: 'AES-GCM', length: 256 };
+        const key = await crypto.subtle.generateKey(algorithm, false, ['encrypt', 'decrypt']);
+        await new Promise<void>((resolve, reject) => {
+          const request = indexedDB.open('keys', 1);
+          request.onupgradeneeded = () => {
+            const store = request.result.createObjectStore('store');
+            store.put('before', 1);
+            store.put({ key, token: 'secret-beside-a-key' }, 2);
+            store.put('after', 3);
+          };
+          request.onsuccess = () => {
+            request.result.close();
+            resolve();
+          };
+          request.onerror = () => reject(request.error);
+        });
+      });
       const { session, report } = await first.driver.capture();
       const lost = report.entries.filter(({ outcome }) => outcome === 'lost');
       expect(lost).toEqual([
         {
           outcome: 'lost',
           kind: 'indexedDB',
-          place: `${site.origin} files/store`,
-          reason: 'record 1 holds a Blob, which this version does not carry',
+          place: `${site.origin} keys/store`,
+          reason: 'record 1 holds a non-extractable CryptoKey, which this version does not carry',
         },
       ]);
       const second = await freshBrowser();
       const restored = await second.driver.restore(session);
-      expect(restored.report.entries.map(({ reason }) => reason)).toEqual(['record 1: it holds a Blob']);
+      expect(restored.report.entries.map(({ reason }) => reason)).toEqual(['record 1: it holds a non-extractable CryptoKey']);
       const again = await second.driver.capture();
       expect(again.session.storage[0]!.indexedDB[0]!.stores[0]!.recordCount).toBe(2);
     });

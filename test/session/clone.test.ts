@@ -1,13 +1,11 @@
 /**
  * The structured-clone encoding against `ts/session/clone/layout.md`: bytes worked out by hand, the platform's `structuredClone` as the judge of
- * values, and hostile bytes. fast-check prints the seed of what fails.
+ * values, and what cannot be carried. fast-check prints the seed of what fails.
  */
-import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { PspError } from '../../ts/errors.ts';
-import { decodeValue, Unportable } from '../../ts/session/clone/decode.ts';
+import { decodeValue, ForeignValue, Unportable } from '../../ts/session/clone/decode.ts';
 import { encodeValue } from '../../ts/session/clone/encode.ts';
 import { difference, graph, VIEWS } from './graph.ts';
 
@@ -34,7 +32,7 @@ const shared = {};
 const sharedDate = new Date(0);
 const sharedBuffer = Uint8Array.of(7).buffer;
 
-/** Worked out by hand from layout.md; spaces stand where a part ends. Every tag is here. */
+/** Worked out by hand from layout.md; spaces stand where a part ends. The tags of the language's own values; `clone/` has the others. */
 const GOLDEN: readonly (readonly [string, unknown, string])[] = [
   ['null', null, '00'],
   ['true', true, '01'],
@@ -95,7 +93,7 @@ const GOLDEN: readonly (readonly [string, unknown, string])[] = [
   ['two views on one buffer', [new Uint8Array(sharedBuffer), new DataView(sharedBuffer)], '0d 02 13020001080107 130000012002'],
   ['a symbol', Symbol('x'), '7f 0a0673796d626f6c'],
   ['a function', () => 1, '7f 0a0866756e6374696f6e'],
-  ['a RegExp', /x/, '7f 0a06526567457870'],
+  ['a WeakMap', new WeakMap(), '7f 0a075765616b4d6170'],
 ];
 
 describe('the bytes of layout.md', () => {
@@ -117,17 +115,16 @@ describe('the bytes of layout.md', () => {
     expect(difference(views, decodeValue(encodeValue(views).bytes).value)).toBeNull();
   });
 
-  test('a view of a class that this platform lacks is checked, named and a placeholder', () => {
+  test('a view of a class that this platform lacks is checked, named and a stand-in with the same bytes', () => {
     vi.stubGlobal('Float16Array', undefined);
-    const found = decodeValue(bytesOf('0d 03 13 0c 02 02 0804 00000000 2001 2002'));
-    expect(found.unportable).toEqual(['Float16Array']);
+    const hex = '0d03130c020208040000000020012002';
+    const found = decodeValue(bytesOf(hex));
+    expect(found).toMatchObject({ unportable: [], foreign: ['Float16Array'] });
     const [view, again, buffer] = found.value as unknown[];
-    expect(view).toEqual(new Unportable('Float16Array'));
+    expect(view).toEqual(new ForeignValue('Float16Array', { buffer, byteOffset: 2, byteLength: 2 }));
     expect(again).toBe(view);
     expect(buffer).toBeInstanceOf(ArrayBuffer);
-    expectMalformed(bytesOf('13 0c 00 06 0804 00000000'));
-    expectMalformed(bytesOf('13 0c 01 02 0804 00000000'));
-    expectMalformed(bytesOf('13 0c 00 02 00'));
+    expect(encode(found.value)).toBe(hex);
   });
 });
 
@@ -370,19 +367,12 @@ describe('what cannot be carried', () => {
     ['a function', () => 1, 'function'],
     ['a class', class A {}, 'function'],
     ['a symbol', Symbol.iterator, 'symbol'],
-    ['a RegExp', /x/g, 'RegExp'],
-    ['an Error', new TypeError('x'), 'Error'],
-    ['a Blob', new Blob(['x']), 'Blob'],
     ['a Promise', Promise.resolve(), 'Promise'],
     ['a WeakMap', new WeakMap(), 'WeakMap'],
-    ['a boxed number', Object(1), 'Number'],
-    ['a boxed string', Object('x'), 'String'],
-    ['a boxed BigInt', Object(1n), 'BigInt'],
     ['a shared buffer', new SharedArrayBuffer(2), 'SharedArrayBuffer'],
     ['a view on a shared buffer', new Uint8Array(new SharedArrayBuffer(2)), 'SharedArrayBuffer'],
-    ['a resizable buffer', resizable(2), 'ResizableArrayBuffer'],
-    ['a view on a resizable buffer', new Uint8Array(resizable(2)), 'ResizableArrayBuffer'],
-    ['a view that its buffer shrank away from', shrunkView(), 'ResizableArrayBuffer'],
+    ['a view that its buffer shrank away from', shrunkView(), 'out-of-bounds DataView'],
+    ['a boxed symbol', Object(Symbol('x')), 'Symbol'],
     ['a detached buffer', detached(), 'DetachedArrayBuffer'],
     ['a view on a detached buffer', detachedView(), 'DetachedArrayBuffer'],
     ['an object tagged Map', tagged({}, 'Map'), 'not a Map'],
@@ -392,6 +382,11 @@ describe('what cannot be carried', () => {
     ['an object tagged Array', tagged({ length: 3 }, 'Array'), 'not a Array'],
     ['an object tagged Uint8Array', tagged({}, 'Uint8Array'), 'not a Uint8Array'],
     ['an object tagged DataView', tagged({}, 'DataView'), 'not a DataView'],
+    ...['RegExp', 'Number', 'Blob', 'File', 'CryptoKey', 'ImageData', 'DOMException', 'DOMRect', 'FileSystemFileHandle'].map(
+      (name): [string, unknown, string] => [`an object tagged ${name}`, tagged({}, name), `not a ${name}`],
+    ),
+    ['an object tagged Error', tagged({}, 'Error'), 'not an Error'],
+    ['a File tagged Blob', tagged(new File([], ''), 'Blob'), 'not a Blob'],
     ['a Map tagged Set', tagged(new Map([[1, 2]]), 'Set'), 'not a Set'],
     ['a Map tagged Object', tagged(new Map([[1, 2]]), 'Object'), 'not an Object'],
     ['a RegExp tagged Object', tagged(/x/, 'Object'), 'not an Object'],
@@ -418,11 +413,11 @@ describe('what cannot be carried', () => {
   });
 
   test('an object that cannot be carried is named once and stays one object; the ids after it hold', () => {
-    const blob = new Blob([]);
+    const map = new WeakMap();
     const call = (): void => {};
     const last = {};
-    const encoded = encodeValue([blob, blob, call, call, Symbol('a'), last, last]);
-    expect(encoded.unportable).toEqual(['Blob', 'function', 'symbol']);
+    const encoded = encodeValue([map, map, call, call, Symbol('a'), last, last]);
+    expect(encoded.unportable).toEqual(['WeakMap', 'function', 'symbol']);
     const found = decodeValue(encoded.bytes).value as unknown[];
     expect(found[1]).toBe(found[0]);
     expect(found[3]).toBe(found[2]);
@@ -432,261 +427,20 @@ describe('what cannot be carried', () => {
 
   test('placeholders in Map keys, Set members and members leave the rest as it was', () => {
     const value = new Map<unknown, unknown>([
-      [/a/, new Set([/b/, 1])],
-      ['k', { x: /c/, y: 2 }],
+      [new WeakSet(), new Set([new WeakSet(), 1])],
+      ['k', { x: new WeakSet(), y: 2 }],
     ]);
     const decoded = decodeValue(encodeValue(value).bytes);
-    expect(decoded.unportable).toEqual(['RegExp', 'RegExp', 'RegExp']);
-    const regexp = (): Unportable => new Unportable('RegExp');
+    expect(decoded.unportable).toEqual(['WeakSet', 'WeakSet', 'WeakSet']);
+    const placeholder = (): Unportable => new Unportable('WeakSet');
     expect(
       difference(
         new Map<unknown, unknown>([
-          [regexp(), new Set([regexp(), 1])],
-          ['k', { x: regexp(), y: 2 }],
+          [placeholder(), new Set([placeholder(), 1])],
+          ['k', { x: placeholder(), y: 2 }],
         ]),
         decoded.value,
       ),
     ).toBeNull();
-  });
-});
-
-function failureOf(bytes: Uint8Array): PspError | null {
-  try {
-    decodeValue(bytes);
-    return null;
-  } catch (error) {
-    if (error instanceof PspError) return error;
-    throw error;
-  }
-}
-
-function expectMalformed(bytes: Uint8Array): PspError {
-  const error = failureOf(bytes);
-  expect(error?.code).toBe('SESSION_CLONE_MALFORMED');
-  const offset = error?.details['offset'];
-  expect(offset).toSatisfy((at: unknown) => Number.isInteger(at) && (at as number) >= 0 && (at as number) <= bytes.length);
-  expect(error?.message).toContain(`at offset ${offset}`);
-  return error as PspError;
-}
-
-/** Either refused with a place, or accepted, and then these are the only bytes of that value. */
-function expectSane(bytes: Uint8Array): boolean {
-  if (failureOf(bytes) !== null) {
-    expectMalformed(bytes);
-    return false;
-  }
-  const decoded = decodeValue(bytes);
-  if (!decoded.unportable.includes('Float16Array')) expect(hexOf(encodeValue(decoded.value).bytes)).toBe(hexOf(bytes));
-  return true;
-}
-
-/** Something of everything, with sharing. */
-function composite(): unknown {
-  const buffer = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7).buffer;
-  const all: Record<string, unknown> = {
-    numbers: [0, 300, -1, 1.5, Number.NaN, -0],
-    bigints: [0n, -(2n ** 70n)],
-    strings: ['', 'sid\u00ff', '\u0100\ud800'],
-    views: [new Uint16Array(buffer, 2, 2), new DataView(buffer), buffer],
-    map: new Map<unknown, unknown>([
-      ['a', new Set([1, 'b'])],
-      [{}, undefined],
-    ]),
-    holes,
-    named,
-    date: sharedDate,
-    again: sharedDate,
-    regexp: /x/,
-    17: true,
-  };
-  all['self'] = all;
-  return all;
-}
-
-describe('hostile bytes', () => {
-  test.each([
-    ['nothing', ''],
-    ['an unassigned tag', '09'],
-    ['the last tag', 'ff'],
-    ['something after the value', '0000'],
-    ['an array without end', '0d01'],
-    ['a count of 2^50 elements', '0d 80808080808002'],
-    ['a count of 2^50 members', '0e 80808080808002'],
-    ['a count of 2^50 entries of a Map', '10 80808080808002'],
-    ['a count of 2^50 members of a Set', '11 80808080808002'],
-    ['a string of 2^50 bytes', '0a 80808080808002'],
-    ['a string of 2^50 units', '0c 80808080808002'],
-    ['a buffer of 2^50 bytes', '08 80808080808002'],
-    ['a BigInt of 2^50 bytes', '06 00 80808080808002'],
-    ['a class name of 2^50 bytes', '7f 0a 80808080808002'],
-    ['one element more than there are', '0d 02 00'],
-    ['half an entry of an object', '0e 01 0a0161'],
-    ['half an entry of a Map', '10 01 00'],
-    ['a varint above 2^53-1', '03 ffffffffffffff1f'],
-    ['a varint of 2^53', '03 8080808080808010'],
-    ['a varint without end', '03 ffffffffffffffffffff'],
-    ['a varint of nine bytes', '03 808080808080808001'],
-    ['a varint that is not shortest', '03 8000'],
-    ['another that is not shortest', '03 ff8000'],
-    ['a length that is not shortest', '0a 810061'],
-    ['a varint that is cut', '03 80'],
-    ['an integer as a double', '04 000000000000f03f'],
-    ['zero as a double', '04 0000000000000000'],
-    ['2^53-1 as a double', '04 ffffffffffff3f43'],
-    ['a NaN with a payload', '04 010000000000f87f'],
-    ['a NaN with a sign', '04 000000000000f8ff'],
-    ['a Date with a NaN with a payload', '07 010000000000f87f'],
-    ['a Date at -0', '07 0000000000000080'],
-    ['a Date between milliseconds', '07 000000000000f83f'],
-    ['a Date after the end of time', '07 0100dcc208b23e43'],
-    ['a Date at infinity', '07 000000000000f07f'],
-    ['a narrow string as a wide one', '0c 01 6100'],
-    ['an empty string as a wide one', '0c 00'],
-    ['half a unit', '0c 01 61'],
-    ['a BigInt with a sign of 2', '06 02 01 01'],
-    ['-0n', '06 01 00'],
-    ['a BigInt with a zero on top', '06 00 02 0100'],
-    ['0n with a digit', '06 00 01 00'],
-    ['a dense array as one with holes', '0f 01 01 0a0130 00'],
-    ['an empty array as one with holes', '0f 00 00'],
-    ['an array longer than 2^32-1', '0f 8080808010 00'],
-    ['an element after the end of its array', '0f 01 01 0a0131 00'],
-    ['an element of an array without length', '0f 00 01 0a0130 00'],
-    ['an element that is there twice', '0f 03 02 0a0130 00 0a0130 00'],
-    ['elements in the wrong order', '0f 05 02 0a0132 00 0a0131 00'],
-    ['an element after a name', '0f 05 02 0a0178 00 0a0131 00'],
-    ['an array that sets its length', '0f 02 01 0a066c656e677468 0301'],
-    ['an object with a key twice', '0e 02 0a0161 00 0a0161 00'],
-    ['an object with __proto__ twice', '0e 02 0a095f5f70726f746f5f5f 00 0a095f5f70726f746f5f5f 00'],
-    ['an object with an index after a name', '0e 02 0a0161 00 0a0131 00'],
-    ['an object with indexes in the wrong order', '0e 02 0a0132 00 0a0131 00'],
-    ['a key that is no string', '0e 01 0301 00'],
-    ['a key that is a back-reference', '0e 01 2000 00'],
-    ['a Map with a key twice', '10 02 0301 00 0301 01'],
-    ['a Map with NaN twice', '10 02 04000000000000f87f 00 04000000000000f87f 00'],
-    ['a Map with an object twice', '10 02 0e00 00 2001 00'],
-    ['a Map with the key -0', '10 01 040000000000000080 00'],
-    ['a Set with a member twice', '11 02 0a0161 0a0161'],
-    ['a Set with the member -0', '11 01 040000000000000080'],
-    ['a back-reference to nothing', '2000'],
-    ['a back-reference ahead', '0d 02 2001 0e00'],
-    ['a back-reference to 2^53-1', '20 ffffffffffffff0f'],
-    ['a view of an unknown kind', '13 0d 00 00 0800'],
-    ['a view longer than its buffer', '13 02 00 03 08020000'],
-    ['a view after the end of its buffer', '13 02 03 00 08020000'],
-    ['a view far after the end', '13 02 ffffffffffffff0f ffffffffffffff0f 08020000'],
-    ['a view that is not aligned', '13 05 01 02 080400000000'],
-    ['a view of half an element', '13 05 00 03 080400000000'],
-    ['a view on a string', '13 02 00 01 0a0161'],
-    ['a view on nothing', '13 02 00 00 00'],
-    ['a view on an array', '13 02 00 00 0d00'],
-    ['a view on a placeholder', '13 02 00 00 7f0a0141'],
-    ['a view on itself', '13 02 00 00 2000'],
-    ['a view on a Date', '0d 02 070000000000000000 13 02 00 00 2001'],
-    ['a view on a view', '13 02 00 00 13 02 00 00 0800'],
-    ['a placeholder without a name', '7f'],
-    ['a placeholder whose name is no string', '7f 0301'],
-    ['a placeholder whose name is an object', '7f 0e00'],
-    ['a placeholder with a name of 65 units', `7f 0a41${'78'.repeat(65)}`],
-    ['an array in a buffer that is no value', '08 02 0d'],
-  ])('%s is malformed', (_name, hex) => {
-    expectMalformed(bytesOf(hex));
-  });
-
-  test('the fault is named with the place where it was seen', () => {
-    expect(expectMalformed(bytesOf('0d 03 00 00 09')).message).toBe('structured-clone bytes: tag 0x9 is not assigned, at offset 5');
-    expect(expectMalformed(bytesOf('0a 05 6162')).details).toEqual({ offset: 2 });
-  });
-
-  test.each([
-    ['an array', '0d 80808080808002'],
-    ['an object', '0e 03'],
-    ['a Map', '10 03'],
-    ['a Set', '11 06'],
-    ['an array with holes', '0f 05 03'],
-  ])('a count larger than what is left is refused before anything is read: %s', (_name, head) => {
-    expect(expectMalformed(bytesOf(`${head} 0000000000`)).details).toEqual({ offset: bytesOf(head).length });
-  });
-
-  test('every truncation is malformed', () => {
-    const { bytes } = encodeValue(composite());
-    for (let length = 0; length < bytes.length; length++) expectMalformed(bytes.subarray(0, length));
-    expect(expectSane(bytes)).toBe(true);
-  });
-
-  test('changed bytes are malformed, or the one encoding of another value', () => {
-    const { bytes } = encodeValue(composite());
-    fc.assert(
-      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), fc.boolean(), (at, change, cut) => {
-        const hostile = bytes.slice();
-        hostile[at] = (hostile[at] as number) ^ change;
-        expectSane(cut ? hostile.subarray(at) : hostile);
-      }),
-      { numRuns: 5000 },
-    );
-  });
-
-  test('any bytes are malformed, or the one encoding of a value', () => {
-    const tag = fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 8, 0x0a, 0x0c, 0x0d, 0x0e, 0x0f, 0x10, 0x11, 0x13, 0x20, 0x7f);
-    const byte = fc.oneof({ weight: 5, arbitrary: tag }, { weight: 4, arbitrary: fc.nat(4) }, { weight: 1, arbitrary: fc.nat(255) });
-    let accepted = 0;
-    fc.assert(
-      fc.property(fc.array(byte, { maxLength: 40 }), (hostile) => {
-        if (expectSane(Uint8Array.from(hostile))) accepted++;
-      }),
-      { numRuns: 5000 },
-    );
-    // Otherwise this would say nothing about what is accepted.
-    expect(accepted).toBeGreaterThan(20);
-  });
-
-  test('a claimed array length costs nothing: 64 arrays of 2^25-1 elements in 450 bytes', () => {
-    const before = process.memoryUsage().heapUsed;
-    const { value } = decodeValue(bytesOf(`0d 40 ${'0f ffffff0f 00'.repeat(64)}`));
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(50 * 1024 * 1024);
-    expect((value as unknown[][]).map(({ length }) => length)).toEqual(new Array(64).fill(2 ** 25 - 1));
-  });
-
-  test('depth without end costs no stack: a million open arrays are malformed at their end', () => {
-    const hostile = new Uint8Array(2_000_000);
-    for (let i = 0; i < hostile.length; i += 2) hostile.set([0x0d, 1], i);
-    expect(expectMalformed(hostile).details).toEqual({ offset: hostile.length });
-  });
-
-  test('views within views cost no stack', () => {
-    const hostile = new Uint8Array(4_000_000);
-    for (let i = 0; i < hostile.length; i += 4) hostile.set([0x13, 2, 0, 0], i);
-    expectMalformed(hostile);
-  });
-
-  test('no error quotes what the bytes hold', () => {
-    const { bytes } = encodeValue({ token: 'S3CRET', S3CRET: 'S3CRET\u0100', list: [new Map([['S3CRET', 'S3CRET']])] });
-    for (let at = 0; at < bytes.length; at++) {
-      const hostile = bytes.slice();
-      hostile[at] = 0x21;
-      expect(inspect(failureOf(hostile), { depth: 9, showHidden: true })).not.toContain('S3CRET');
-    }
-  });
-});
-
-describe('what the platform cannot hold', () => {
-  test('a BigInt that is too large has its own code, and nothing of the platform’s message, which quotes it', () => {
-    vi.stubGlobal('BigInt', (digits: string) => {
-      throw new SyntaxError(`Cannot convert ${digits} to a BigInt`);
-    });
-    const error = failureOf(bytesOf('06 00 02 cdab'));
-    expect(error?.code).toBe('SESSION_CLONE_UNSUPPORTED');
-    expect(error?.details).toEqual({ offset: 5 });
-    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('abcd');
-  });
-
-  test('a Map that is too large has its own code', () => {
-    class SmallMap extends Map<unknown, unknown> {
-      override set(): this {
-        throw new RangeError('Map maximum size exceeded');
-      }
-    }
-    vi.stubGlobal('Map', SmallMap);
-    expect(failureOf(bytesOf('10 01 0301 00'))?.code).toBe('SESSION_CLONE_UNSUPPORTED');
   });
 });

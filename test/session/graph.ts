@@ -39,13 +39,57 @@ export function difference(expected: unknown, actual: unknown): string | null {
 /** All there is to an object, in order. */
 function partsOf(value: object): unknown[] {
   if (value instanceof Date) return [value.getTime()];
-  if (value instanceof ArrayBuffer) return [...new Uint8Array(value)];
-  if (ArrayBuffer.isView(value)) return [value.byteOffset, value.byteLength, value.buffer];
+  if (value instanceof ArrayBuffer) return [maxByteLengthOf(value), ...new Uint8Array(value)];
+  if (ArrayBuffer.isView(value)) return [value.byteOffset, value.byteLength, followsItsBuffer(value), value.buffer];
+  if (value instanceof RegExp) return [value.source, value.flags, value.lastIndex];
+  if (value instanceof Error)
+    return [
+      value.stack,
+      ...Object.getOwnPropertyNames(value)
+        .sort()
+        .flatMap((name) => [name, ownValue(value, name)]),
+    ];
+  if (value instanceof DOMException) return [value.name, value.message];
+  if (value instanceof Boolean || value instanceof Number || value instanceof String || value instanceof BigInt) return [value.valueOf()];
   if (value instanceof Map) return [...value].flat();
   if (value instanceof Set) return [...value];
   if (value instanceof Unportable) return [value.className];
   const length = Array.isArray(value) ? [value.length] : [];
-  return [...length, ...Object.keys(value).flatMap((key) => [key, Object.getOwnPropertyDescriptor(value, key)?.value])];
+  return [...length, ...Object.keys(value).flatMap((key) => [key, ownValue(value, key)])];
+}
+
+function ownValue(value: object, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(value, name)?.value;
+}
+
+interface Resizable extends ArrayBuffer {
+  readonly resizable: boolean;
+  readonly maxByteLength: number;
+  resize(byteLength: number): void;
+}
+
+function maxByteLengthOf(buffer: ArrayBuffer): number | null {
+  return (buffer as Resizable).resizable ? (buffer as Resizable).maxByteLength : null;
+}
+
+/** Grows the buffer by as much as it can and takes that back: a view that grew with it has no length of its own. */
+function followsItsBuffer(view: ArrayBufferView): boolean {
+  const buffer = view.buffer as Resizable;
+  if (maxByteLengthOf(buffer) === null) return false;
+  const { byteLength } = buffer;
+  const before = view.byteLength;
+  buffer.resize(buffer.maxByteLength);
+  const after = view.byteLength;
+  buffer.resize(byteLength);
+  return after !== before;
+}
+
+/** A buffer that can grow by `room` bytes. ES2024; the project is typed against ES2022. */
+export function resizable(bytes: Uint8Array, room: number): ArrayBuffer {
+  const Buffer = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
+  const buffer = new Buffer(bytes.length, { maxByteLength: bytes.length + room });
+  new Uint8Array(buffer).set(bytes);
+  return buffer;
 }
 
 function isObject(value: unknown): value is object {
@@ -76,15 +120,32 @@ const slot: fc.Arbitrary<Slot> = fc.oneof(
 );
 
 interface Node {
-  readonly kind: 'array' | 'holes' | 'named' | 'object' | 'map' | 'set' | 'date' | 'buffer' | 'view';
+  readonly kind: (typeof KINDS)[number];
   readonly slots: readonly Slot[];
   readonly names: readonly string[];
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly number: number;
 }
 
+const KINDS = [
+  'array',
+  'holes',
+  'named',
+  'object',
+  'map',
+  'set',
+  'date',
+  'buffer',
+  'view',
+  'resizable',
+  'tracking',
+  'regexp',
+  'boxed',
+  'error',
+] as const;
+
 const node: fc.Arbitrary<Node> = fc.record({
-  kind: fc.constantFrom<Node['kind']>('array', 'holes', 'named', 'object', 'map', 'set', 'date', 'buffer', 'view'),
+  kind: fc.constantFrom<Node['kind']>(...KINDS),
   slots: fc.array(slot, { maxLength: 5 }),
   names: fc.array(text, { minLength: 5, maxLength: 5 }),
   bytes: fc.uint8Array({ maxLength: 24 }).map((bytes) => new Uint8Array(bytes)),
@@ -139,7 +200,7 @@ function build(nodes: readonly Node[]): unknown {
   return objects[0];
 }
 
-function emptyNode({ kind, bytes, number }: Node, buffers: ArrayBuffer[]): object {
+function emptyNode({ kind, bytes, number, names }: Node, buffers: ArrayBuffer[]): object {
   switch (kind) {
     case 'array':
     case 'holes':
@@ -156,6 +217,22 @@ function emptyNode({ kind, bytes, number }: Node, buffers: ArrayBuffer[]): objec
     case 'buffer':
       buffers.push(bytes.buffer);
       return bytes.buffer;
+    case 'resizable': {
+      const buffer = resizable(bytes, 8);
+      buffers.push(buffer);
+      return buffer;
+    }
+    case 'tracking':
+      return new Uint16Array(resizable(bytes.subarray(bytes.length % 2), 8), Math.floor(bytes.length / 4) * 2);
+    case 'regexp':
+      return new RegExp((names[0] as string).replace(/[^a-z/\n]/g, ''), 'gu');
+    case 'boxed':
+      return Object([number, names[0], number === 0, BigInt(bytes.length)][bytes.length % 4]) as object;
+    case 'error':
+      // A cause that leads back to the error is more than Node 20 can read back from its own structuredClone.
+      return Object.assign(new [Error, TypeError, RangeError][bytes.length % 3]!(names[0], bytes.length > 9 ? { cause: number } : {}), {
+        stack: names[1] as string,
+      });
     case 'view': {
       // On an earlier buffer where there is one, so that views share.
       const buffer = buffers[0] ?? bytes.buffer;

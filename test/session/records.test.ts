@@ -101,9 +101,34 @@ describe('records', () => {
 
   test('what could not be carried is named per record, key first', () => {
     const writer = new RecordWriter();
-    expect(writer.add(1, { a: /x/, b: [() => 1, new Blob([])] })).toEqual(['RegExp', 'function', 'Blob']);
-    expect(writer.add(Symbol('key'), /x/)).toEqual(['symbol', 'RegExp']);
+    expect(writer.add(1, { a: new WeakSet(), b: [() => 1, new WeakMap()] })).toEqual(['WeakSet', 'function', 'WeakMap']);
+    expect(writer.add(Symbol('key'), new WeakSet())).toEqual(['symbol', 'WeakSet']);
     expect(writer.add(3, 'plain')).toEqual([]);
+  });
+
+  test('a value that must be awaited is refused at once, leaves nothing behind, and is added by the call that waits', async () => {
+    const writer = new RecordWriter();
+    writer.add(1, 'before');
+    const { length } = writer;
+    expect(() => writer.add(2, new Blob(['x']))).toThrow(TypeError);
+    expect(writer.length).toBe(length);
+    expect(await writer.addAsync(2, [new Blob(['x']), new WeakMap()])).toEqual(['WeakMap']);
+    expect(await writer.addAsync(3, 'after')).toEqual([]);
+    expect(read(writer.take()).map(([key]) => key)).toEqual([1, 2, 3]);
+  });
+
+  test('whole records of one writer can be appended to another', () => {
+    const writer = new RecordWriter();
+    writer.add(1, 'a');
+    writer.append(write([[2, 'b']]));
+    expect(hexOf(writer.take())).toBe(
+      hexOf(
+        write([
+          [1, 'a'],
+          [2, 'b'],
+        ]),
+      ),
+    );
   });
 
   test('the length of a writer is that of the bytes it will give', () => {

@@ -3,7 +3,8 @@
  * upgraded), in one read-only transaction (so stores agree with each other). Every open has a time limit, since a pending upgrade holds it
  * for ever. Nothing here holds a live connection longer than it must.
  */
-import { decodeValue } from '../../session/clone/decode.ts';
+import { type DecodedValue, decodeValue, decodeValueAsync } from '../../session/clone/decode.ts';
+import { beginEncoding, type EncodedValue, encodeValue, type UnfinishedValue } from '../../session/clone/encode.ts';
 import { RecordWriter, readRecords } from '../../session/clone/records.ts';
 
 /** A store as it was read. Its record bytes wait in the page until they are taken, `chunks` pieces to be joined in order. */
@@ -51,23 +52,44 @@ export async function databaseNames(): Promise<string[]> {
 export async function readDatabase(name: string, timeoutMs: number): Promise<DatabaseRead | null> {
   const database = await openExisting(name, timeoutMs);
   if (database === null) return null;
+  const { version } = database;
+  const unfinished: UnfinishedStore[] = [];
   try {
     const names = [...database.objectStoreNames];
-    const stores: StoreRead[] = [];
     if (names.length > 0) {
       const transaction = database.transaction(names, 'readonly');
-      for (const storeName of names) stores.push(await readStore(name, transaction.objectStore(storeName)));
+      for (const storeName of names) unfinished.push(await readStore(transaction.objectStore(storeName)));
     }
-    return { name, version: database.version, stores };
   } finally {
     database.close();
   }
+  // Only now: a transaction ends while anything else is awaited.
+  const stores: StoreRead[] = [];
+  for (const store of unfinished) stores.push(await finishStore(name, store));
+  return { name, version, stores };
 }
 
-async function readStore(database: string, store: IDBObjectStore): Promise<StoreRead> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+/** A record whose value takes waiting: its number in key order. */
+interface UnfinishedRecord {
+  readonly record: number;
+  readonly key: EncodedValue;
+  readonly value: UnfinishedValue;
+}
+
+/** A store as its transaction gave it: pieces in key order, either records or one record to be finished. */
+interface UnfinishedStore {
+  readonly facts: Pick<StoreRead, 'name' | 'keyPath' | 'autoIncrement' | 'indexes' | 'recordCount' | 'unportable'>;
+  readonly pieces: (Uint8Array<ArrayBuffer> | UnfinishedRecord)[];
+}
+
+async function readStore(store: IDBObjectStore): Promise<UnfinishedStore> {
+  const pieces: UnfinishedStore['pieces'] = [];
   const unportable: StoreRead['unportable'] = [];
   let writer = new RecordWriter();
+  const cut = (): void => {
+    if (writer.length > 0) pieces.push(writer.take());
+    writer = new RecordWriter();
+  };
   let count = 0;
   let range: IDBKeyRange | null = null;
   for (;;) {
@@ -76,31 +98,62 @@ async function readStore(database: string, store: IDBObjectStore): Promise<Store
     const valuesRequest: IDBRequest<unknown[]> = store.getAll(range, BATCH);
     const [keys, values] = await Promise.all([settle(keysRequest), settle(valuesRequest)]);
     keys.forEach((key, i) => {
-      const classes = writer.add(key, values[i]);
-      if (classes.length > 0) unportable.push({ record: count + i, classes: [...classes] });
-      if (writer.length >= CHUNK_BYTES) {
-        chunks.push(writer.take());
-        writer = new RecordWriter();
+      const record = count + i;
+      const encodedKey = encodeValue(key);
+      const value = beginEncoding(values[i]);
+      if ('finish' in value) {
+        cut();
+        pieces.push({ record, key: encodedKey, value });
+        return;
       }
+      const classes = writer.addEncoded(encodedKey, value);
+      if (classes.length > 0) unportable.push({ record, classes: [...classes] });
+      if (writer.length >= CHUNK_BYTES) cut();
     });
     count += keys.length;
     if (keys.length < BATCH) break;
     range = IDBKeyRange.lowerBound(keys[keys.length - 1], true);
   }
-  if (writer.length > 0) chunks.push(writer.take());
-  waiting.set(slot(database, store.name), chunks);
+  cut();
   return {
-    name: store.name,
-    keyPath: store.keyPath,
-    autoIncrement: store.autoIncrement,
-    indexes: [...store.indexNames].map((name) => {
-      const { keyPath, unique, multiEntry } = store.index(name);
-      return { name, keyPath, unique, multiEntry };
-    }),
-    recordCount: count,
-    chunks: chunks.length,
-    unportable,
+    facts: {
+      name: store.name,
+      keyPath: store.keyPath,
+      autoIncrement: store.autoIncrement,
+      indexes: [...store.indexNames].map((name) => {
+        const { keyPath, unique, multiEntry } = store.index(name);
+        return { name, keyPath, unique, multiEntry };
+      }),
+      recordCount: count,
+      unportable,
+    },
+    pieces,
   };
+}
+
+/** Finishes what takes waiting, and leaves the chunks to be taken. */
+async function finishStore(database: string, { facts, pieces }: UnfinishedStore): Promise<StoreRead> {
+  const unportable = [...facts.unportable];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let writer = new RecordWriter();
+  const cut = (): void => {
+    if (writer.length > 0) chunks.push(writer.take());
+    writer = new RecordWriter();
+  };
+  for (const piece of pieces) {
+    if (piece instanceof Uint8Array) {
+      // A store of plain records is in chunks already, and is not copied once more.
+      if (writer.length === 0 && piece.length >= CHUNK_BYTES) chunks.push(piece);
+      else writer.append(piece);
+    } else {
+      const classes = writer.addEncoded(piece.key, await piece.value.finish());
+      if (classes.length > 0) unportable.push({ record: piece.record, classes: [...classes] });
+    }
+    if (writer.length >= CHUNK_BYTES) cut();
+  }
+  cut();
+  waiting.set(slot(database, facts.name), chunks);
+  return { ...facts, chunks: chunks.length, unportable: unportable.sort((a, b) => a.record - b.record) };
 }
 
 /** The next waiting piece of a store's records, or null after the last. */
@@ -139,18 +192,24 @@ export interface PutResult {
 /** Writes encoded records in one transaction. A record that the database refuses costs only itself. */
 export async function putRecords(database: string, storeName: string, records: Uint8Array, timeoutMs: number): Promise<PutResult> {
   const refused: PutResult['refused'] = [];
+  const ready: ReadyRecord[] = [];
   let record = 0;
+  // All are decoded before the transaction, which would end while a key of one of them is imported.
+  for (const { key, value } of readRecords(records)) {
+    const number = record++;
+    try {
+      const decoded = await decodeExactly(value);
+      if (typeof decoded === 'string') refused.push({ record: number, reason: decoded });
+      else ready.push({ record: number, key: decodeValue(key).value as IDBValidKey, value: decoded.value });
+    } catch (error) {
+      refused.push({ record: number, reason: nameOf(error) });
+    }
+  }
   let written = 0;
   await inStore(database, storeName, timeoutMs, (store) => {
-    for (const { key, value } of readRecords(records)) {
-      const number = record++;
+    for (const { record: number, key, value } of ready) {
       try {
-        const decoded = decodeValue(value);
-        if (decoded.unportable.length > 0) {
-          refused.push({ record: number, reason: `it holds a ${decoded.unportable.join(', ')}` });
-          continue;
-        }
-        const request = store.keyPath === null ? store.put(decoded.value, decodeValue(key).value as IDBValidKey) : store.put(decoded.value);
+        const request = store.keyPath === null ? store.put(value, key) : store.put(value);
         request.onsuccess = () => written++;
         request.onerror = (event) => {
           // Unhandled, it would abort the transaction and take the other records with it.
@@ -165,6 +224,22 @@ export async function putRecords(database: string, storeName: string, records: U
     store.transaction.commit();
   });
   return { written, refused };
+}
+
+interface ReadyRecord {
+  readonly record: number;
+  readonly key: IDBValidKey;
+  readonly value: unknown;
+}
+
+/** The value as it was captured, or why it cannot be had. Waits only where it must. */
+async function decodeExactly(bytes: Uint8Array): Promise<DecodedValue | string> {
+  let decoded = decodeValue(bytes);
+  if (decoded.unportable.length === 0 && decoded.foreign.length > 0) decoded = await decodeValueAsync(bytes);
+  const { unportable, foreign } = decoded;
+  if (unportable.length > 0) return `it holds a ${unportable.join(', ')}`;
+  if (foreign.length > 0) return `this browser cannot make its ${foreign.join(', ')}`;
+  return decoded;
 }
 
 /**

@@ -3,49 +3,73 @@
  * before anything is allocated, and depth costs no stack. Accepts the canonical form and no other, so what it accepts encodes to the same
  * bytes again. Runs inside pages too.
  */
-import { PspError } from '../../errors.ts';
-import { ByteReader, unitsToString } from './bytes.ts';
-import { TAG, VIEW_KINDS, VIEW_UNITS } from './tags.ts';
-import { MAX_CLASS_NAME_UNITS, Unportable } from './unportable.ts';
+import { readBuffer, readResizableBuffer, readView } from './buffer.ts';
+import { ByteReader } from './bytes.ts';
+import { readKey, readLockedKey } from './crypto-key.ts';
+import { readDomException } from './exception.ts';
+import { readBlob, readFile, readFileList } from './file.ts';
+import { ForeignValue } from './foreign.ts';
+import { readGeometry } from './geometry.ts';
+import { readHandle } from './handle.ts';
+import { readImageData } from './image-data.ts';
+import { readBoxed, readError, readRegExp } from './language.ts';
+import { readBigInt, readDouble, readTaggedString, tooLarge } from './primitive.ts';
+import { type Frame, type Job, type Reading, remember } from './state.ts';
+import { TAG } from './tags.ts';
+import { readPlaceholder, Unportable } from './unportable.ts';
 
-export { Unportable };
+export { ForeignValue, Unportable };
 
-/** A decoded value, and the class names of the placeholders in it: when there are any, the value is not what was captured. */
+/** A decoded value. When either list is not empty, the value is not what was captured, and must not be stored in its place. */
 export interface DecodedValue {
   readonly value: unknown;
+  /** Class names of the placeholders in it: what could not be captured. */
   readonly unportable: readonly string[];
-}
-
-/** A container that waits for `left` more values; `add` puts one in; `finish` gives what takes its place, once all are in. */
-interface Frame {
-  left: number;
-  add(value: unknown): void;
-  finish(): unknown;
+  /** Class names of the stand-ins in it ({@link ForeignValue}): what this platform lacks, or what takes waiting. */
+  readonly foreign: readonly string[];
 }
 
 /**
- * Decodes exactly one value. O(bytes); copies all bytes out.
+ * Decodes exactly one value. O(bytes); copies all bytes out. A CryptoKey and a FileSystemHandle come as stand-ins: {@link decodeValueAsync} makes those.
  *
  * @throws PspError
  * - `SESSION_CLONE_MALFORMED` with the offset when the bytes are not one value in canonical form;
  * - `SESSION_CLONE_UNSUPPORTED` when they may be, but hold something larger than this platform can: a string, a BigInt, a Map.
  */
 export function decodeValue(bytes: Uint8Array): DecodedValue {
-  const state: State = { reader: new ByteReader(bytes), objects: [], unportable: [] };
+  return decode(bytes, new Map()).decoded;
+}
+
+/** Decodes exactly one value, with its keys and handles where this platform can make them. Reads twice when there are any. Fails as {@link decodeValue} does. */
+export async function decodeValueAsync(bytes: Uint8Array): Promise<DecodedValue> {
+  const { decoded, jobs } = decode(bytes, new Map());
+  if (jobs.length === 0) return decoded;
+  const awaited = new Map<number, object>();
+  for (const { id, make } of jobs) {
+    const made = await make();
+    if (made !== null) awaited.set(id, made);
+  }
+  // Again from the start: a Map or Set that holds a stand-in could not be told to hold another object in its place.
+  return decode(bytes, awaited).decoded;
+}
+
+function decode(bytes: Uint8Array, awaited: ReadonlyMap<number, object>): { decoded: DecodedValue; jobs: readonly Job[] } {
+  const reading: Reading = { reader: new ByteReader(bytes), objects: [], unportable: [], foreign: [], jobs: [], awaited };
+  const { reader, unportable, foreign, jobs } = reading;
   try {
-    const value = readValue(state);
-    if (state.reader.remaining > 0) throw state.reader.fault(`${state.reader.remaining} bytes after the value`);
-    return { value, unportable: state.unportable };
+    const value = readValue(reading);
+    if (reader.remaining > 0) throw reader.fault(`${reader.remaining} bytes after the value`);
+    return { decoded: { value, unportable, foreign }, jobs };
   } catch (error) {
-    if (error instanceof RangeError) throw tooLarge(state.reader);
+    if (error instanceof RangeError) throw tooLarge(reader);
     throw error;
   }
 }
 
-function readValue(state: State): unknown {
+function readValue(reading: Reading): unknown {
   const stack: Frame[] = [];
   for (;;) {
-    const read = readHead(state);
+    const read = readHead(reading);
     if (isFrame(read) && read.left > 0) {
       stack.push(read);
       continue;
@@ -62,83 +86,89 @@ function readValue(state: State): unknown {
   }
 }
 
-/** Without a cause: the platform's own message may quote the value. */
-function tooLarge(reader: ByteReader): PspError {
-  return new PspError(
-    'SESSION_CLONE_UNSUPPORTED',
-    `structured-clone bytes: larger than this platform can hold, at offset ${reader.offset}`,
-    {
-      details: { offset: reader.offset },
-    },
-  );
-}
-
-interface State {
-  readonly reader: ByteReader;
-  readonly objects: unknown[];
-  readonly unportable: string[];
-}
-
 function isFrame(read: Frame | { value: unknown }): read is Frame {
   return 'finish' in read;
 }
 
-function readHead(state: State): Frame | { value: unknown } {
-  const { reader, objects } = state;
+function readHead(reading: Reading): Frame | { value: unknown } {
+  const { reader } = reading;
   const tag = reader.byte();
   switch (tag) {
-    case TAG.null:
-      return { value: null };
-    case TAG.true:
-      return { value: true };
-    case TAG.false:
-      return { value: false };
-    case TAG.integer:
-      return { value: reader.varint() };
-    case TAG.number:
-      return { value: readNumber(reader) };
-    case TAG.undefined:
-      return { value: undefined };
-    case TAG.bigint:
-      return { value: readBigInt(reader) };
-    case TAG.latin1:
-    case TAG.utf16:
-      return { value: readString(tag, reader) };
-    case TAG.back:
-      return { value: readBack(state) };
-    case TAG.date:
-      return { value: remember(objects, readDate(reader)) };
-    case TAG.buffer:
-      return { value: readBuffer(state) };
-    case TAG.placeholder:
-      return { value: readPlaceholder(state) };
     case TAG.array:
-      return arrayFrame(remember(objects, [] as unknown[]), reader.count(1));
+      return arrayFrame(remember(reading, [] as unknown[]), reader.count(1));
     case TAG.sparseArray:
-      return sparseArrayFrame(state);
+      return sparseArrayFrame(reading);
     case TAG.object:
-      return propertyFrame(remember(objects, {}), null, reader);
+      return propertyFrame(remember(reading, {}), null, reader);
     case TAG.map:
-      return mapFrame(remember(objects, new Map()), reader);
+      return mapFrame(remember(reading, new Map()), reader);
     case TAG.set:
-      return setFrame(remember(objects, new Set()), reader);
-    case TAG.view:
-      return { value: readView(state) };
+      return setFrame(remember(reading, new Set()), reader);
+    case TAG.error:
+      return readError(reading);
+    case TAG.fileList:
+      return readFileList(reading);
     default:
-      throw reader.fault(`tag 0x${tag.toString(16)} is not assigned`);
+      return { value: readLeaf(tag, reading) };
   }
 }
 
-function remember<T>(objects: unknown[], value: T): T {
-  objects.push(value);
-  return value;
-}
-
-/** What tag `03` carries has no second form here. */
-function readNumber(reader: ByteReader): number {
-  const value = reader.double();
-  if (Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)) throw reader.fault('a number that is not in canonical form');
-  return value;
+/** What has no children that must be walked to. */
+function readLeaf(tag: number, reading: Reading): unknown {
+  const { reader } = reading;
+  switch (tag) {
+    case TAG.null:
+      return null;
+    case TAG.true:
+      return true;
+    case TAG.false:
+      return false;
+    case TAG.integer:
+      return reader.varint();
+    case TAG.number:
+      return readDouble(reader);
+    case TAG.undefined:
+      return undefined;
+    case TAG.bigint:
+      return readBigInt(reader);
+    case TAG.latin1:
+    case TAG.utf16:
+      return readTaggedString(tag, reader);
+    case TAG.back:
+      return readBack(reading);
+    case TAG.date:
+      return remember(reading, readDate(reader));
+    case TAG.buffer:
+      return readBuffer(reading);
+    case TAG.resizableBuffer:
+      return readResizableBuffer(reading);
+    case TAG.view:
+      return readView(reading);
+    case TAG.regExp:
+      return readRegExp(reading);
+    case TAG.boxed:
+      return readBoxed(reading);
+    case TAG.domException:
+      return readDomException(reading);
+    case TAG.blob:
+      return readBlob(reading);
+    case TAG.file:
+      return readFile(reading);
+    case TAG.imageData:
+      return readImageData(reading);
+    case TAG.geometry:
+      return readGeometry(reading);
+    case TAG.key:
+      return readKey(reading);
+    case TAG.lockedKey:
+      return readLockedKey(reading);
+    case TAG.handle:
+      return readHandle(reading);
+    case TAG.placeholder:
+      return readPlaceholder(reading);
+    default:
+      throw reader.fault(`tag 0x${tag.toString(16)} is not assigned`);
+  }
 }
 
 function readDate(reader: ByteReader): Date {
@@ -148,68 +178,18 @@ function readDate(reader: ByteReader): Date {
   return date;
 }
 
-function readBigInt(reader: ByteReader): bigint {
-  const negative = reader.byte();
-  const magnitude = reader.view(reader.varint());
-  if (negative > 1 || (magnitude.length === 0 && negative === 1) || magnitude[magnitude.length - 1] === 0) {
-    throw reader.fault('a BigInt that is not in canonical form');
-  }
-  if (magnitude.length === 0) return 0n;
-  const digits = new Uint8Array(magnitude.length * 2);
-  let at = 0;
-  for (let i = magnitude.length - 1; i >= 0; i--) {
-    const byte = magnitude[i] as number;
-    digits[at++] = hexDigit(byte >>> 4);
-    digits[at++] = hexDigit(byte & 15);
-  }
-  const value = bigIntOf(unitsToString(digits), reader);
-  return negative === 1 ? -value : value;
-}
-
-/** V8 throws a SyntaxError for digits that are too many, and quotes them. */
-function bigIntOf(digits: string, reader: ByteReader): bigint {
-  try {
-    return BigInt('0x' + digits);
-  } catch {
-    throw tooLarge(reader);
-  }
-}
-
-function hexDigit(nibble: number): number {
-  return nibble + (nibble < 10 ? 0x30 : 0x57);
-}
-
-function readString(tag: number, reader: ByteReader): string {
-  if (tag === TAG.latin1) return reader.latin1(reader.count(1));
-  if (tag !== TAG.utf16) throw reader.fault('a string expected');
-  const text = reader.utf16(reader.varint());
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return text;
-  throw reader.fault('a string that is not in its shortest form');
-}
-
-function readBack({ reader, objects }: State): unknown {
+function readBack({ reader, objects }: Reading): unknown {
   const id = reader.varint();
   if (id >= objects.length) throw reader.fault(`back-reference to object ${id} of ${objects.length}`);
   return objects[id];
-}
-
-function readBuffer({ reader, objects }: State): ArrayBuffer {
-  // Not `slice()`: that of Node's Buffer is a view, and its `buffer` a pool that holds the bytes of others.
-  return remember(objects, new Uint8Array(reader.view(reader.varint())).buffer);
-}
-
-function readPlaceholder({ reader, objects, unportable }: State): Unportable {
-  const className = readString(reader.byte(), reader);
-  if (className.length > MAX_CLASS_NAME_UNITS) throw reader.fault(`a class name longer than ${MAX_CLASS_NAME_UNITS} units`);
-  unportable.push(className);
-  return remember(objects, new Unportable(className));
 }
 
 function arrayFrame(array: unknown[], count: number): Frame {
   return { left: count, add: (value) => array.push(value), finish: () => array };
 }
 
-function sparseArrayFrame({ reader, objects }: State): Frame {
+function sparseArrayFrame(reading: Reading): Frame {
+  const { reader } = reading;
   const length = reader.varint();
   if (length > 0xffff_ffff) throw reader.fault('an array longer than 2^32-1');
   const array: unknown[] = [];
@@ -217,7 +197,7 @@ function sparseArrayFrame({ reader, objects }: State): Frame {
   // until it is dense enough, and this length makes it one.
   array.length = 0xffff_ffff;
   array.length = length;
-  return propertyFrame(remember(objects, array), length, reader);
+  return propertyFrame(remember(reading, array), length, reader);
 }
 
 /** Own properties, in own order: indexes ascending, then names. `arrayLength` is null for a plain object. */
@@ -294,35 +274,4 @@ function setFrame(set: Set<unknown>, reader: ByteReader): Frame {
 /** -0 goes in as 0. */
 function isNoNewMember(collection: { has(value: unknown): boolean }, value: unknown): boolean {
   return Object.is(value, -0) || collection.has(value);
-}
-
-type ViewConstructor = new (buffer: ArrayBuffer, byteOffset: number, length: number) => ArrayBufferView;
-
-/** The buffer is read here, not as a child: nothing but a buffer, or a reference to one, can follow. */
-function readView(state: State): unknown {
-  const { reader, objects, unportable } = state;
-  const kindByte = reader.byte();
-  const kind = VIEW_KINDS[kindByte];
-  const unit = VIEW_UNITS[kindByte];
-  if (kind === undefined || unit === undefined) throw reader.fault('an unknown kind of view');
-  const byteOffset = reader.varint();
-  const byteLength = reader.varint();
-  const index = objects.push(null) - 1;
-  const buffer = readBufferOrBack(state);
-  if (byteOffset + byteLength > buffer.byteLength || byteLength % unit !== 0 || byteOffset % unit !== 0) {
-    throw reader.fault(`a ${kind} that does not fit its buffer`);
-  }
-  const View = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[kind];
-  if (View === undefined) unportable.push(kind);
-  const view = View === undefined ? new Unportable(kind) : new View(buffer, byteOffset, byteLength / unit);
-  objects[index] = view;
-  return view;
-}
-
-function readBufferOrBack(state: State): ArrayBuffer {
-  const tag = state.reader.byte();
-  if (tag === TAG.buffer) return readBuffer(state);
-  const value = tag === TAG.back ? readBack(state) : null;
-  if (value instanceof ArrayBuffer) return value;
-  throw state.reader.fault('a view without a buffer');
 }

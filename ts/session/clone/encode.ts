@@ -1,11 +1,23 @@
 /**
- * Structured-clone values -> bytes, by the layout in `layout.md`. Walks with a stack of its own, so depth is bounded by memory only.
- * What cannot be carried (classes of the platform such as Blob or CryptoKey, in this version) becomes a placeholder and is named in
- * the result; nothing is dropped silently and nothing throws. Runs inside pages: it uses nothing but the language.
+ * Structured-clone values -> bytes, by the layout in `layout.md`. Walks with a stack of its own, so depth is bounded by memory only. What cannot be
+ * carried becomes a placeholder and is named in the result; nothing is dropped silently. The walk never waits; what takes waiting (the bytes of a
+ * Blob) leaves a gap that is filled when the walk is over. Runs inside pages: it uses nothing but the language and the classes of values.
  */
+import { brandOf, mapSize, setSize } from './brand.ts';
+import { writeBuffer, writeForeignView, writeResizableBuffer, writeView } from './buffer.ts';
 import { ByteWriter } from './bytes.ts';
+import { writeKey } from './crypto-key.ts';
+import { writeDomException, writeQuotaExceeded } from './exception.ts';
+import { writeBlob, writeFile, writeFileList } from './file.ts';
+import { ForeignValue } from './foreign.ts';
+import { isGeometry, writeGeometry } from './geometry.ts';
+import { isHandle, writeHandle } from './handle.ts';
+import { writeImageData } from './image-data.ts';
+import { writeBoxed, writeError, writeForeignRegExp, writeRegExp } from './language.ts';
+import { writeBigInt, writeNumber, writeString } from './primitive.ts';
+import type { Children, Writing } from './state.ts';
 import { TAG, VIEW_KINDS } from './tags.ts';
-import { MAX_CLASS_NAME_UNITS, Unportable } from './unportable.ts';
+import { Unportable, writePlaceholder, writePlaceholderBytes } from './unportable.ts';
 
 /** An encoded value and the class names of what it holds that could not be carried, in order, repeats included. */
 export interface EncodedValue {
@@ -13,27 +25,68 @@ export interface EncodedValue {
   readonly unportable: readonly string[];
 }
 
-/** A container whose head is written and whose children are not: `next` yields them in order. */
-type Pending = Iterator<unknown>;
+/** A value that was walked, and holds something whose content takes waiting. It keeps no other part of the value. */
+export interface UnfinishedValue {
+  /** Reads what is missing, one thing after the other. Call it once. */
+  finish(): Promise<EncodedValue>;
+}
 
 /**
- * Encodes one value. O(size). Objects are told apart by brand and internal slot, never by constructor, since pages replace those.
+ * Encodes one value that holds nothing that takes waiting. O(size). Objects are told apart by brand and internal slot, never by constructor, since
+ * pages replace those.
  *
  * The caller guarantees that `value` is what the platform's structured clone gives: plain data, without accessors and proxies. (An accessor that
  * throws, throws through.) What such a clone cannot hold at all, functions and symbols, becomes a placeholder like the rest.
+ *
+ * @throws TypeError when `value` holds a Blob, a File, an extractable CryptoKey or a FileSystemHandle: {@link encodeValueAsync} encodes those.
  */
 export function encodeValue(value: unknown): EncodedValue {
+  const encoded = beginEncoding(value);
+  if ('finish' in encoded) throw new TypeError('value: it holds something that must be awaited; use encodeValueAsync');
+  return encoded;
+}
+
+/** Encodes any value: see {@link encodeValue}. The value is walked before this returns, so that later changes do not reach the bytes. */
+export async function encodeValueAsync(value: unknown): Promise<EncodedValue> {
+  const encoded = beginEncoding(value);
+  return 'finish' in encoded ? encoded.finish() : encoded;
+}
+
+/** Walks any value: gives its encoding when that took no waiting, else how to finish it. For use inside a transaction, which must not wait. */
+export function beginEncoding(value: unknown): EncodedValue | UnfinishedValue {
+  const writing: Writing = { writer: new ByteWriter(), ids: new Map(), unportable: [], gaps: [] };
+  walk(value, writing);
+  const { writer, unportable, gaps } = writing;
+  if (gaps.length === 0) return { bytes: writer.take(), unportable };
+  const skeleton = writer.take();
+  return { finish: () => fillGaps(skeleton, unportable, gaps) };
+}
+
+async function fillGaps(skeleton: Uint8Array, unportable: readonly string[], gaps: Writing['gaps']): Promise<EncodedValue> {
   const writer = new ByteWriter();
-  const ids = new Map<object, number>();
-  const unportable: string[] = [];
-  const stack: Pending[] = [];
+  const names: string[] = [];
+  let at = 0;
+  let named = 0;
+  for (const gap of gaps) {
+    writer.bytes(skeleton.subarray(at, gap.at));
+    names.push(...unportable.slice(named, gap.named));
+    if (!(await gap.fill(writer))) names.push(writePlaceholderBytes(gap.className, writer));
+    ({ at, named } = gap);
+  }
+  writer.bytes(skeleton.subarray(at));
+  names.push(...unportable.slice(named));
+  return { bytes: writer.take(), unportable: names };
+}
+
+function walk(value: unknown, writing: Writing): void {
+  const stack: Children[] = [];
   let current: unknown = value;
   for (;;) {
-    const children = writeHead(current, writer, ids, unportable);
+    const children = writeHead(current, writing);
     if (children !== null) stack.push(children);
     for (;;) {
       const top = stack[stack.length - 1];
-      if (top === undefined) return { bytes: writer.take(), unportable };
+      if (top === undefined) return;
       const step = top.next();
       if (step.done !== true) {
         current = step.value;
@@ -45,7 +98,8 @@ export function encodeValue(value: unknown): EncodedValue {
 }
 
 /** Writes the tag and the fixed part; returns the children still to be written, or null. */
-function writeHead(value: unknown, writer: ByteWriter, ids: Map<object, number>, unportable: string[]): Pending | null {
+function writeHead(value: unknown, writing: Writing): Children | null {
+  const { writer, ids } = writing;
   switch (typeof value) {
     case 'undefined':
       writer.byte(TAG.undefined);
@@ -67,17 +121,19 @@ function writeHead(value: unknown, writer: ByteWriter, ids: Map<object, number>,
         writer.byte(TAG.null);
         return null;
       }
-      return writeObject(value, brandOf(value), writer, ids, unportable);
+      return writeOnce(value, writing);
     case 'function':
-      return writeObject(value, 'function', writer, ids, unportable);
+      return writeOnce(value, writing);
     default:
       // A symbol is no key of a Map that we could look up again: each sight is a placeholder of its own, with an id like all placeholders.
       ids.set({}, ids.size);
-      return writePlaceholder(typeof value, writer, unportable);
+      return writePlaceholder(typeof value, writing);
   }
 }
 
-function writeObject(value: object, brand: string, writer: ByteWriter, ids: Map<object, number>, unportable: string[]): Pending | null {
+/** Writes an object at first sight, a back-reference to it after that. */
+function writeOnce(value: object, writing: Writing): Children | null {
+  const { writer, ids } = writing;
   const seen = ids.get(value);
   if (seen !== undefined) {
     writer.byte(TAG.back);
@@ -85,10 +141,20 @@ function writeObject(value: object, brand: string, writer: ByteWriter, ids: Map<
     return null;
   }
   ids.set(value, ids.size);
+  if (typeof value === 'function') return writePlaceholder('function', writing);
+  const brand = brandOf(value);
+  if (brand === 'Object') {
+    if (value instanceof Unportable) return writePlaceholder(value.className, writing);
+    if (value instanceof ForeignValue) return writeForeign(value, writing);
+  }
+  return writeObject(value, brand, writing);
+}
+
+function writeObject(value: object, brand: string, writing: Writing): Children | null {
+  const { writer } = writing;
   switch (brand) {
     case 'Object':
-      if (value instanceof Unportable) return writePlaceholder(value.className, writer, unportable);
-      return writeProperties(TAG.object, value, writer);
+      return writeProperties(value, writer);
     case 'Array':
       return writeArray(value as unknown[], writer);
     case 'Date':
@@ -102,104 +168,59 @@ function writeObject(value: object, brand: string, writer: ByteWriter, ids: Map<
     case 'Set':
       writer.byte(TAG.set);
       writer.varint(setSize.call(value));
-      return Set.prototype.values.call(value) as Pending;
+      return Set.prototype.values.call(value) as Children;
     case 'ArrayBuffer':
-      writer.byte(TAG.buffer);
-      writer.varint(bufferLength.call(value));
-      writer.bytes(new Uint8Array(value as ArrayBuffer));
-      return null;
+      return writeBuffer(value as ArrayBuffer, writing);
+    case 'ResizableArrayBuffer':
+      return writeResizableBuffer(value as ArrayBuffer, writing);
+    case 'RegExp':
+      return writeRegExp(value, writing);
+    case 'Boolean':
+    case 'Number':
+    case 'String':
+    case 'BigInt':
+      return writeBoxed(value, brand, writing);
+    case 'Error':
+      return writeError(value, writing);
     default:
-      if (ArrayBuffer.isView(value)) return writeView(value, brand, writer, unportable);
-      return writePlaceholder(brand, writer, unportable);
+      if (ArrayBuffer.isView(value)) return writeView(value, brand, writing);
+      return writePlatformObject(value, brand, writing);
   }
 }
 
-/** Getters that read an internal slot and throw on an object without it, whatever its constructor, prototype or `Symbol.toStringTag` say. */
-const mapSize = slotGetter<number>(Map.prototype, 'size');
-const setSize = slotGetter<number>(Set.prototype, 'size');
-const bufferLength = slotGetter<number>(ArrayBuffer.prototype, 'byteLength');
-/** Newer than ES2022: undefined where no buffer can be resizable. */
-const bufferResizable = slotGetter<boolean>(ArrayBuffer.prototype, 'resizable');
-/** Gives undefined on what is no typed array. */
-const typedArrayName = slotGetter<string | undefined>(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag);
-
-function slotGetter<T>(prototype: object, name: string | symbol): { call(value: object): T } {
-  return Object.getOwnPropertyDescriptor(prototype, name)?.get as { call(value: object): T };
-}
-
-/** What `value` is: the name of a class that the layout has, or a name for its placeholder. */
-function brandOf(value: object): string {
-  if (Array.isArray(value)) return 'Array';
-  if (ArrayBuffer.isView(value)) return typedArrayName.call(value) ?? 'DataView';
-  const claimed = Object.prototype.toString.call(value).slice(8, -1);
-  switch (claimed) {
-    case 'Object':
-      // The language itself says 'Object' only where nothing else was said.
-      return Symbol.toStringTag in value ? 'not an Object' : claimed;
-    case 'Date':
-      return hasSlot(value, Date.prototype.getTime) ? claimed : 'not a Date';
-    case 'Map':
-      return hasSlot(value, mapSize) ? claimed : 'not a Map';
-    case 'Set':
-      return hasSlot(value, setSize) ? claimed : 'not a Set';
-    case 'ArrayBuffer':
-      return hasSlot(value, bufferLength) ? brandOfBuffer(value as ArrayBuffer) : 'not an ArrayBuffer';
+/** `value` is an object of the class `brand`, or its stand-in. */
+function writePlatformObject(value: object, brand: string, writing: Writing): Children | null {
+  switch (brand) {
+    case 'DOMException':
+      return writeDomException(value, writing);
+    case 'QuotaExceededError':
+      return writeQuotaExceeded(value, writing);
+    case 'Blob':
+      return writeBlob(value, writing);
+    case 'File':
+      return writeFile(value, writing);
+    case 'FileList':
+      return writeFileList(value, writing);
+    case 'ImageData':
+      return writeImageData(value, writing);
+    case 'CryptoKey':
+      return writeKey(value, writing);
     default:
-      // A class name that a page made up must not pass for one that the layout has.
-      return VIEW_KINDS.includes(claimed) || claimed === 'Array' ? `not a ${claimed}` : claimed;
+      if (isGeometry(brand)) return writeGeometry(value, brand, writing);
+      if (isHandle(brand)) return writeHandle(value, writing);
+      return writePlaceholder(brand, writing);
   }
 }
 
-function hasSlot(value: object, getter: { call(value: object): unknown }): boolean {
-  try {
-    getter.call(value);
-    return true;
-  } catch {
-    return false;
-  }
+function writeForeign(value: ForeignValue, writing: Writing): Children | null {
+  const { className } = value;
+  if (className === 'ResizableArrayBuffer') return writeResizableBuffer(value, writing);
+  if (className === 'RegExp') return writeForeignRegExp(value, writing);
+  if (VIEW_KINDS.includes(className)) return writeForeignView(value, writing);
+  return writePlatformObject(value, className, writing);
 }
 
-/** A resizable buffer made fixed, or a detached one made empty, would be another value without a word: version 1.0 declares it instead. */
-function brandOfBuffer(buffer: ArrayBuffer): string {
-  if (bufferResizable?.call(buffer) === true) return 'ResizableArrayBuffer';
-  return hasSlot(buffer, { call: (detachable) => new Uint8Array(detachable as ArrayBuffer) }) ? 'ArrayBuffer' : 'DetachedArrayBuffer';
-}
-
-function writeNumber(value: number, writer: ByteWriter): void {
-  if (Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)) {
-    writer.byte(TAG.integer);
-    writer.varint(value);
-    return;
-  }
-  writer.byte(TAG.number);
-  writer.double(value);
-}
-
-function writeBigInt(value: bigint, writer: ByteWriter): void {
-  const digits = (value < 0n ? -value : value).toString(16);
-  const even = digits.length % 2 === 0 ? digits : '0' + digits;
-  const length = value === 0n ? 0 : even.length / 2;
-  writer.byte(TAG.bigint);
-  writer.byte(value < 0n ? 1 : 0);
-  writer.varint(length);
-  for (let i = length - 1; i >= 0; i--) writer.byte(Number.parseInt(even.slice(2 * i, 2 * i + 2), 16));
-}
-
-function writeString(value: string, writer: ByteWriter): void {
-  for (let i = 0; i < value.length; i++) {
-    if (value.charCodeAt(i) > 0xff) {
-      writer.byte(TAG.utf16);
-      writer.varint(value.length);
-      writer.utf16(value);
-      return;
-    }
-  }
-  writer.byte(TAG.latin1);
-  writer.varint(value.length);
-  writer.latin1(value);
-}
-
-function writeArray(value: unknown[], writer: ByteWriter): Pending {
+function writeArray(value: unknown[], writer: ByteWriter): Children {
   // Integer keys come first in own order, so an array is dense when it has exactly `length` own string keys and the last one is the last index.
   const keys = Object.keys(value);
   const dense = keys.length === value.length && (value.length === 0 || keys[keys.length - 1] === String(value.length - 1));
@@ -210,49 +231,29 @@ function writeArray(value: unknown[], writer: ByteWriter): Pending {
   }
   writer.byte(TAG.array);
   writer.varint(value.length);
-  return Array.prototype.values.call(value) as Pending;
+  return Array.prototype.values.call(value) as Children;
 }
 
-function writeProperties(tag: number, value: object, writer: ByteWriter): Pending {
-  writer.byte(tag);
+function writeProperties(value: object, writer: ByteWriter): Children {
+  writer.byte(TAG.object);
   return writeCountAndEntries(Object.keys(value), value, writer);
 }
 
-function writeCountAndEntries(keys: readonly string[], value: object, writer: ByteWriter): Pending {
+function writeCountAndEntries(keys: readonly string[], value: object, writer: ByteWriter): Children {
   writer.varint(keys.length);
   return entryChildren(keys, value as Record<string, unknown>);
 }
 
-function* entryChildren(keys: readonly string[], value: Record<string, unknown>): Pending {
+function* entryChildren(keys: readonly string[], value: Record<string, unknown>): Children {
   for (const key of keys) {
     yield key;
     yield value[key];
   }
 }
 
-function* mapChildren(value: Map<unknown, unknown>): Pending {
+function* mapChildren(value: Map<unknown, unknown>): Children {
   for (const [key, item] of Map.prototype.entries.call(value)) {
     yield key;
     yield item;
   }
-}
-
-/** A view is worth as much as its buffer: where that cannot be carried, the view is a placeholder of the buffer's class. */
-function writeView(view: ArrayBufferView, kind: string, writer: ByteWriter, unportable: string[]): Pending | null {
-  const bufferBrand = brandOf(view.buffer);
-  if (bufferBrand !== 'ArrayBuffer') return writePlaceholder(bufferBrand, writer, unportable);
-  if (!VIEW_KINDS.includes(kind)) return writePlaceholder(kind, writer, unportable);
-  writer.byte(TAG.view);
-  writer.byte(VIEW_KINDS.indexOf(kind));
-  writer.varint(view.byteOffset);
-  writer.varint(view.byteLength);
-  return [view.buffer].values();
-}
-
-function writePlaceholder(name: string, writer: ByteWriter, unportable: string[]): null {
-  const className = name.slice(0, MAX_CLASS_NAME_UNITS);
-  unportable.push(className);
-  writer.byte(TAG.placeholder);
-  writeString(className, writer);
-  return null;
 }

@@ -3,7 +3,7 @@
  * reader can skip a record it does not want and one bad record costs no other.
  */
 import { ByteReader, ByteWriter } from './bytes.ts';
-import { encodeValue } from './encode.ts';
+import { type EncodedValue, encodeValue, encodeValueAsync } from './encode.ts';
 
 /** Media type of a section that holds records. */
 export const RECORDS_MEDIA_TYPE = 'application/vnd.psp.records';
@@ -19,21 +19,41 @@ export interface EncodedRecord {
 export class RecordWriter {
   readonly #writer = new ByteWriter();
 
+  /** Bytes so far. */
   get length(): number {
     return this.#writer.length;
   }
 
-  /** Adds a record; returns the class names of what its key and value hold that could not be carried. */
+  /**
+   * Adds a record; returns the class names of what its key and value hold that could not be carried.
+   *
+   * @throws TypeError when the value holds something that must be awaited: see {@link RecordWriter.addAsync}.
+   */
   add(key: unknown, value: unknown): readonly string[] {
+    return this.addEncoded(encodeValue(key), encodeValue(value));
+  }
+
+  /** Adds a record once its value could be encoded. Wait for it before the next one is added, since the order of calls is that of the bytes. */
+  async addAsync(key: unknown, value: unknown): Promise<readonly string[]> {
     const encodedKey = encodeValue(key);
-    const encodedValue = encodeValue(value);
-    for (const { bytes } of [encodedKey, encodedValue]) {
+    return this.addEncoded(encodedKey, await encodeValueAsync(value));
+  }
+
+  /** Adds a record that is encoded already. */
+  addEncoded(key: EncodedValue, value: EncodedValue): readonly string[] {
+    for (const { bytes } of [key, value]) {
       this.#writer.varint(bytes.length);
       this.#writer.bytes(bytes);
     }
-    return [...encodedKey.unportable, ...encodedValue.unportable];
+    return [...key.unportable, ...value.unportable];
   }
 
+  /** Adds whole records, as a writer gave them. */
+  append(records: Uint8Array): void {
+    this.#writer.bytes(records);
+  }
+
+  /** The bytes so far, copied out. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#writer.take();
   }
