@@ -1,9 +1,25 @@
 /**
- * `persistent-sessions/portable`: the same as the main entry, in plain TypeScript alone. Nothing reachable from here mentions WebAssembly, so a page
+ * `persistent-sessions/portable`: what the main entry has, in plain TypeScript alone. Nothing reachable from here mentions WebAssembly, so a page
  * whose Content Security Policy forbids compiling reports no violation.
  */
-export { decodeSession } from './blob/decode.ts';
-export { encodeSession } from './blob/encode.ts';
+export type {
+  CaptureOptions,
+  CaptureResult,
+  Driver,
+  OperationOptions,
+  Progress,
+  RestoreOptions,
+  RestoreResult,
+} from './adapters/driver.ts';
+export { type Counts, isComplete, type Outcome, type Report, type ReportEntry, type StateKind } from './adapters/report.ts';
+export type { Codec } from './blob/codec.ts';
+export { convertBlob } from './blob/convert.ts';
+export { type DecodeOptions, decodeSession } from './blob/decode.ts';
+export { type EncodeOptions, encodeSession, type SectionHead } from './blob/encode.ts';
+export { exportJson } from './blob/export.ts';
+export type { Framing } from './blob/framing.ts';
+export { type PeekedBlob, type PeekedSection, peekBlob, type ReadRange } from './blob/peek.ts';
+export { readBlob, type StreamedBlob, type StreamedSection, type WriteChunk, writeBlob } from './blob/stream.ts';
 export {
   EncryptionKey,
   formatKey,
@@ -17,5 +33,71 @@ export {
   type Unverified,
 } from './envelope/envelope.ts';
 export { PspError, type PspErrorCode, type PspErrorDetails } from './errors.ts';
+export type { ActiveKernel, KernelReason } from './kernel/current.ts';
 export { activeKernel, decodeBase64, encodeBase64 } from './kernel/current.ts';
-export type { Session } from './session/session.ts';
+export type { KernelKind } from './kernel/kernel.ts';
+export type { DeleteOptions, ListOptions, PutOptions, RecordHead, StorageProvider, StoredRecord, Version } from './provider.ts';
+export { assertSession, validateSession } from './session/check.ts';
+export { COOKIE_CAP_MS, type CookieCapNotice, cookieCapNotices } from './session/cookie-cap.ts';
+export { type EffectiveExpiry, effectiveExpiries, effectiveExpiry } from './session/effective.ts';
+export { type ExpiredEntry, isExpired, withoutExpired } from './session/expiry.ts';
+export { explainIssues, hasError, type Issue, type IssueCode, type Severity, type Stage } from './session/issue.ts';
+export type { Member, MemberKind } from './session/member.ts';
+export { type PurgeLog, purge } from './session/purge.ts';
+export {
+  type BucketPolicy,
+  type CacheEntry,
+  type Cookie,
+  type CookiePartitionKey,
+  type Coverage,
+  type Database,
+  type Extent,
+  type HeaderField,
+  type HistoryEntry,
+  type NamedCache,
+  type ObjectStore,
+  type OriginStorage,
+  type Passkey,
+  type Permission,
+  type PrivateFile,
+  type SameSite,
+  SCHEMA_VERSION,
+  type Section,
+  type ServiceWorkerRegistration,
+  type Session,
+  type Source,
+  type StorageCoverage,
+  type StorageItem,
+  type StorageKey,
+  type StoreIndex,
+  section,
+  type Tab,
+  type TabHistory,
+  type TabStorage,
+  TEXT_MEDIA_TYPE,
+  type TtlKind,
+  type TtlRule,
+  type TtlTarget,
+  textOf,
+} from './session/session.ts';
+export { STORE_SKEW_MS, storeExpiry } from './session/store-ttl.ts';
+export { expiryAfter, persist, setTtl, type TtlCondition, type TtlOutcome, type TtlSetting, touch } from './session/ttl.ts';
+export {
+  type Conversion,
+  type DowngradeOptions,
+  downgradeDocuments,
+  downgradeSession,
+  isLossy,
+  type LossSeverity,
+  type SessionDocuments,
+  type TextReader,
+  type Trial,
+  type UpgradeOptions,
+  upgradeDocuments,
+  upgradeSession,
+  VERSIONS,
+  type VersionedSection,
+  type VersionedSession,
+  type VersionLoss,
+} from './session/upgrade.ts';
+export { type ValidateOptions, validateDocument } from './session/validate.ts';

@@ -237,7 +237,7 @@ function replace(document: unknown, [name, ...rest]: readonly (string | number)[
 type Part = 'header' | 'state';
 const PARTS = {
   header: { document: HEADER as unknown, check: assertHeader },
-  state: { document: STATE as unknown, check: assertState },
+  state: { document: STATE as unknown, check: (state: unknown) => assertState(state, '1.0') },
 } as const;
 
 function failureOf(part: Part, document: unknown): PspError {
@@ -331,7 +331,7 @@ test.each<[Part, readonly (string | number)[], unknown, string, string]>([
 
 test('a check leaves nothing behind: a valid document is accepted after an invalid one, and the other way round', () => {
   failureOf('state', {});
-  expect(() => assertState(STATE)).not.toThrow();
+  expect(() => assertState(STATE, '1.0')).not.toThrow();
   expect(failureOf('state', replace(STATE, ['tabs'], 1)).details['pointer']).toBe('/tabs');
 });
 
@@ -357,17 +357,18 @@ describe('the validator as a bundle', () => {
   test('runs where evaluating strings is not allowed', async () => {
     const file = join(folder, 'strict.mjs');
     const script = `
-      import { assertState } from './ts/session/validate.ts';
+      import { assertState, validateDocument } from './ts/session/validate.ts';
       const attempt = (call) => { try { call(); return 'fine'; } catch (error) { return error.code ?? error.name; } };
-      console.log(attempt(() => new Function('1')), attempt(() => assertState(${JSON.stringify(STATE)})), attempt(() => assertState({})));
+      console.log(attempt(() => new Function('1')), attempt(() => assertState(${JSON.stringify(STATE)})), attempt(() => assertState({})),
+        attempt(() => { if (validateDocument(${JSON.stringify(HEADER)}, ${JSON.stringify(STATE)}).length === 0) throw new TypeError(); }));
     `;
     writeFileSync(file, await bundle(script));
     const { stdout } = await run(execPath, ['--disallow-code-generation-from-strings', file]);
-    expect(stdout.trim()).toBe('EvalError fine SESSION_INVALID');
+    expect(stdout.trim()).toBe('EvalError fine SESSION_INVALID fine');
   });
 
   test('is at most 16 KB, compressed', async () => {
-    const code = await bundle("export { assertHeader, assertState } from './ts/session/validate.ts';");
+    const code = await bundle("export { assertHeader, assertState, validateDocument } from './ts/session/validate.ts';");
     const compressed = gzipSync(code).length;
     expect(code.length).toBeGreaterThan(5_000);
     expect(compressed).toBeLessThanOrEqual(16 * 1024);

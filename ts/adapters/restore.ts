@@ -2,8 +2,9 @@
  * Restore into any Chromium port. Order: cookies, then the storage of each origin (in one intercepted tab), then the tabs with their
  * sessionStorage, and a look at the cookies last. Everything that was written is read back; only what reads back right is counted.
  */
-import { isExpired } from '../session/expiry.ts';
+import { withoutExpired } from '../session/expiry.ts';
 import { cookieIdentity } from '../session/identity.ts';
+import { listMembers, type Member, type MemberKind } from '../session/member.ts';
 import type { Cookie, OriginStorage, Session, Tab } from '../session/session.ts';
 import type { ChromiumPort, OpenPage } from './chromium-port.ts';
 import { fromCdpCookie, toCdpCookie } from './cookies.ts';
@@ -11,7 +12,7 @@ import type { RestoreOptions } from './driver.ts';
 import { interceptPage, isWeb } from './intercept.ts';
 import { Operation } from './operation.ts';
 import { type RestoredOrigin, restoreItems, restoreOrigin } from './origin.ts';
-import { cookiePlace, type Report } from './report.ts';
+import { cookiePlace, type Report, type StateKind } from './report.ts';
 
 /** A tab that was opened for a tab of the session. */
 export interface RestoredTab<Handle> {
@@ -26,22 +27,22 @@ export async function restoreChromium<Handle>(
   options: RestoreOptions,
 ): Promise<{ pages: readonly RestoredTab<Handle>[]; report: Report }> {
   const operation = new Operation(port, options);
-  const cookies = liveCookies(operation, session.cookies);
+  const { cookies, storage: origins, tabs } = liveSession(operation, session);
   operation.progress('cookies', 0, cookies.length);
   await setCookies(operation, cookies);
   operation.progress('cookies', cookies.length, cookies.length);
 
-  const storage = await restoreStorage(operation, session.storage);
+  const storage = await restoreStorage(operation, origins);
   const pages: RestoredTab<Handle>[] = [];
   let sessionItems = 0;
-  for (const [index, tab] of session.tabs.entries()) {
-    operation.progress('tabs', index, session.tabs.length);
+  for (const [index, tab] of tabs.entries()) {
+    operation.progress('tabs', index, tabs.length);
     const restored = await operation.part({ outcome: 'lost', kind: 'tab', place: tabPlace(tab) }, () => restoreTab(operation, tab));
     if (restored === null) continue;
     pages.push({ tabId: tab.id, handle: restored.handle });
     sessionItems += restored.items;
   }
-  operation.progress('tabs', session.tabs.length, session.tabs.length);
+  operation.progress('tabs', tabs.length, tabs.length);
   const rightCookies = await verifyCookies(operation, cookies);
 
   const sum = (count: (origin: RestoredOrigin) => number): number => storage.reduce((total, origin) => total + count(origin), 0);
@@ -57,13 +58,41 @@ export async function restoreChromium<Handle>(
   return { pages, report: { counts, entries: operation.entries } };
 }
 
-function liveCookies(operation: Operation, cookies: readonly Cookie[]): Cookie[] {
-  const now = operation.now();
-  return cookies.filter((cookie) => {
-    if (!isExpired(cookie.expiresAt, now)) return true;
-    operation.entries.push({ outcome: 'skipped', kind: 'cookie', place: cookiePlace(cookie), reason: 'it has expired' });
-    return false;
-  });
+/** What of `session` has not expired by the clock of the operation. Each member that has is an entry of the report. */
+function liveSession(operation: Operation, session: Session): Session {
+  const { session: live, expired } = withoutExpired(session, operation.now());
+  if (expired.length === 0) return live;
+  const members = new Map(listMembers(session).map((member) => [member.pointer, member]));
+  for (const { pointer } of expired) {
+    const member = members.get(pointer) as Member;
+    const kind = STATE_KINDS[member.kind];
+    if (kind === null) continue;
+    operation.entries.push({ outcome: 'skipped', kind, place: memberPlace(session, member), reason: 'it has expired' });
+  }
+  return live;
+}
+
+/** Null for what a restore does not carry, and for the session, whose members are all named. */
+const STATE_KINDS: Readonly<Record<MemberKind, StateKind | null>> = {
+  session: null,
+  cookie: 'cookie',
+  origin: 'origin',
+  localStorage: 'localStorage',
+  sessionStorage: 'sessionStorage',
+  indexedDB: 'indexedDB',
+  cache: 'cacheStorage',
+  serviceWorker: 'serviceWorker',
+  file: 'fileSystem',
+  tab: 'tab',
+  permission: null,
+  passkey: null,
+};
+
+function memberPlace(session: Session, { kind, pointer, origin, name }: Member): string {
+  const index = Number(pointer.slice(pointer.lastIndexOf('/') + 1));
+  if (kind === 'cookie') return cookiePlace(session.cookies[index] as Cookie);
+  if (kind === 'tab') return tabPlace(session.tabs[index] as Tab);
+  return kind === 'origin' || name === '' ? `${origin}` : `${origin} ${name}`;
 }
 
 /** Sets all cookies in one call; a refusal says nothing of which one, so the halves are tried until the refused ones stand alone. */

@@ -1,19 +1,21 @@
-/** Text blob -> Session, by `layout.md`. Reads untrusted bytes; sections stay encoded until they are asked for. */
-import { sha256Hex } from '../digest.ts';
-import { PspError, type PspErrorCode, type PspErrorDetails } from '../errors.ts';
-import { decodeBase64 } from '../kernel/current.ts';
-import { fromDocuments, type HeaderDocument, type SectionEntry, type StateDocument } from '../session/document.ts';
-import { SCHEMA_VERSION, type Section, type Session } from '../session/session.ts';
-import { assertHeader, assertState, invalid } from '../session/validate.ts';
+/** Blob -> Session, by `layout.md`, in either framing. Reads untrusted bytes; sections stay as they are until they are asked for. */
+import { fromDocuments, type HeaderDocument, type Resolver } from '../session/document.ts';
+import type { Section, Session } from '../session/session.ts';
+import { invalid } from '../session/validate.ts';
+import { blobError } from './fault.ts';
+import type { FramingRules } from './framing.ts';
+import { detectFraming, readDocuments, readHeader } from './header.ts';
+import { checkTable, lazySection, MAX_SECTION_BYTES } from './section.ts';
 
-const LF = 0x0a;
-const MAGIC = '{"psp":"';
-const MAX_HEADER_BYTES = 16 * 1024 * 1024;
-const MAX_STATE_BYTES = 512 * 1024 * 1024;
+/** How far a reader trusts what a blob says of itself. */
+export interface DecodeOptions {
+  /** A section with more content than this is not read: its `bytes()` rejects with `BLOB_LIMIT`. By default 256 MiB. */
+  readonly maxSectionBytes?: number;
+}
 
 /**
- * Decodes a text blob. The session's sections refer to `blob` and are decoded, and checked against their hash, when `bytes()` is called: do not
- * write to `blob` while the session lives.
+ * Decodes a blob of either framing. The session's sections refer to `blob` and are decoded, and checked against their hash, when `bytes()` is called:
+ * do not write to `blob` while the session lives. In the packed framing an uncompressed section is a view of `blob`.
  *
  * @throws PspError
  * - `BLOB_NOT_A_BLOB`: these are not the bytes of a blob;
@@ -21,127 +23,76 @@ const MAX_STATE_BYTES = 512 * 1024 * 1024;
  * - `BLOB_TRUNCATED`, `BLOB_MALFORMED`, `BLOB_LIMIT`: cut, altered, or above a limit of `layout.md`;
  * - `SESSION_INVALID`: the schema refuses a document, or a reference has no section.
  *
- * A section's `bytes()` rejects with `BLOB_SECTION_ENCODING` (its Base64 is wrong) or `BLOB_SECTION_HASH`.
+ * A section's `bytes()` rejects with `BLOB_SECTION_ENCODING` (its Base64 or codec is wrong), `BLOB_SECTION_HASH`, `BLOB_LIMIT` or
+ * `BLOB_UNSUPPORTED_CODEC`.
  */
-export async function decodeSession(blob: Uint8Array): Promise<Session> {
-  const header = readHeader(blob);
-  const stateStart = header.end + 1;
-  const sectionsStart = checkLengths(blob, stateStart, header.document);
-  const stateBytes = blob.subarray(stateStart, sectionsStart - 1);
-  if (sha256Hex(stateBytes) !== header.document.state.sha256)
-    throw blobError('BLOB_MALFORMED', 'the state does not have the hash that the header states');
-  const state = parseJson(stateBytes, 'state');
-  assertState(state);
-  // A newer minor may have other kinds of section; records are not read from them.
-  const records = header.document.sections.filter(({ kind }) => kind === 'records');
-  const sections = new Map(records.map((entry) => [entry.id, lazySection(blob, sectionsStart, entry)]));
-  return fromDocuments(header.document, state as StateDocument, ({ $section }, pointer) => {
-    const section = sections.get($section);
-    if (section === undefined) throw invalid('state', pointer, 'reference to a section of records');
-    return section;
-  });
+export async function decodeSession(blob: Uint8Array, options: DecodeOptions = {}): Promise<Session> {
+  const frame = readFrame(blob);
+  const { header, state } = await readDocuments(frame.header, blob.subarray(frame.stateStart, frame.stateEnd));
+  const maxBytes = options.maxSectionBytes ?? MAX_SECTION_BYTES;
+  const sections = frame.header.sections.map((entry) => lazySection(entry, maxBytes, () => readStored(blob, frame, entry)));
+  return fromDocuments(header, state, resolveFrom(frame.header, sections));
 }
 
-function readHeader(blob: Uint8Array): { document: HeaderDocument; end: number } {
-  for (let i = 0; i < MAGIC.length; i++) {
-    if (blob[i] === MAGIC.charCodeAt(i)) continue;
-    throw i === blob.length && i > 0
-      ? blobError('BLOB_TRUNCATED', 'the blob ends inside its first bytes')
-      : blobError('BLOB_NOT_A_BLOB', 'these are not the bytes of a session blob');
-  }
-  const end = blob.subarray(0, MAX_HEADER_BYTES + 1).indexOf(LF);
-  if (end === -1) {
-    throw blob.length > MAX_HEADER_BYTES
-      ? blobError('BLOB_LIMIT', `the header is longer than ${MAX_HEADER_BYTES} bytes`)
-      : blobError('BLOB_TRUNCATED', 'the blob ends inside its header');
-  }
-  const document = parseJson(blob.subarray(0, end), 'header');
-  checkVersion(document);
-  assertHeader(document);
-  return { document: document as HeaderDocument, end };
+/** A blob whose header and lengths are right, and where its parts stand. */
+export interface Frame {
+  readonly rules: FramingRules;
+  readonly header: HeaderDocument;
+  readonly headerEnd: number;
+  readonly stateStart: number;
+  readonly stateEnd: number;
+  readonly sectionsStart: number;
 }
 
-/** Before the schema, since another major may look different altogether. */
-function checkVersion(document: unknown): void {
-  const version = (document as { psp?: unknown }).psp;
-  const major = typeof version === 'string' ? /^(0|[1-9][0-9]{0,5})\.(?:0|[1-9][0-9]{0,5})$/.exec(version)?.[1] : undefined;
-  const [supported] = SCHEMA_VERSION.split('.');
-  if (major !== undefined && major !== supported) {
-    throw blobError('BLOB_UNSUPPORTED_VERSION', `the blob has version ${version as string}; this reader knows ${SCHEMA_VERSION}`, {
-      found: version as string,
-      supported: SCHEMA_VERSION,
-    });
-  }
-}
-
-/** Holds the lengths that the header states against the blob; returns where the section lines begin. */
-function checkLengths(blob: Uint8Array, stateStart: number, header: HeaderDocument): number {
-  if (header.state.length > MAX_STATE_BYTES) throw blobError('BLOB_LIMIT', `the state is longer than ${MAX_STATE_BYTES} bytes`);
-  const sectionsStart = stateStart + header.state.length + 1;
-  let offset = 0;
-  header.sections.forEach((entry, i) => {
-    if (entry.id !== `s${i}` || entry.offset !== offset || entry.length !== 4 * Math.ceil(entry.rawLength / 3)) {
-      throw blobError('BLOB_MALFORMED', `section ${i} of the header does not follow the one before`, { section: i });
-    }
-    offset += entry.length + 1;
-  });
-  const expected = sectionsStart + offset;
+/** Reads the header of a whole blob and holds every length in it, and every byte between parts, against the blob. */
+export function readFrame(blob: Uint8Array): Frame {
+  const rules = detectFraming(blob);
+  const headerLength = rules.headerLength(blob);
+  const headerEnd = rules.headerStart + (headerLength ?? 0);
+  if (headerLength === null || headerEnd > blob.length) throw blobError('BLOB_TRUNCATED', 'the blob ends inside its header');
+  const header = readHeader(blob.subarray(rules.headerStart, headerEnd));
+  const stateStart = rules.stateStart(headerEnd);
+  const stateEnd = stateStart + header.state.length;
+  const sectionsStart = rules.sectionsStart(stateEnd);
+  const frame = { rules, header, headerEnd, stateStart, stateEnd, sectionsStart };
+  const expected = sectionsStart + checkTable(header, rules);
   const details = { expected, found: blob.length };
   if (blob.length < expected) throw blobError('BLOB_TRUNCATED', `the blob has ${blob.length} of ${expected} bytes`, details);
   if (blob.length > expected) throw blobError('BLOB_MALFORMED', `the blob has ${blob.length - expected} bytes after its end`, details);
-  const lineEnds = [sectionsStart - 1, ...header.sections.map(({ offset: at, length }) => sectionsStart + at + length)];
-  for (const lineEnd of lineEnds) {
-    if (blob[lineEnd] !== LF) throw blobError('BLOB_MALFORMED', `no line ends at offset ${lineEnd}`, { offset: lineEnd });
-  }
-  return sectionsStart;
+  checkFill(blob, frame);
+  return frame;
 }
 
-function parseJson(bytes: Uint8Array, part: 'header' | 'state'): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
-  } catch {
-    // The platform's message quotes the text around the fault, which may be a secret: it goes no further, not even as a cause.
-    throw blobError('BLOB_MALFORMED', `the ${part} is not JSON in UTF-8`);
-  }
-}
-
-function lazySection(blob: Uint8Array, sectionsStart: number, entry: SectionEntry): Section {
+/** The stored bytes of a section of a whole blob; a view where the framing keeps them as they are. */
+export function readStored(
+  blob: Uint8Array,
+  { rules, sectionsStart }: Frame,
+  entry: HeaderDocument['sections'][number],
+): Uint8Array<ArrayBuffer> {
   const start = sectionsStart + entry.offset;
-  let verified = false;
-  return {
-    mediaType: entry.mediaType,
-    length: entry.rawLength,
-    async bytes() {
-      const bytes = decodeLine(blob.subarray(start, start + entry.length), start, entry);
-      verified ||= sha256Hex(bytes) === entry.sha256;
-      if (!verified)
-        throw blobError('BLOB_SECTION_HASH', `section ${entry.id} does not have the hash that the header states`, { section: entry.id });
-      return bytes;
-    },
+  return rules.unwrap(blob.subarray(start, start + entry.length), entry, start);
+}
+
+/** Gives a reference its section. A place of the schema has sections of one kind; a member that is not known may have any. */
+export function resolveFrom(header: HeaderDocument, sections: readonly Section[]): Resolver {
+  const byId = new Map(header.sections.map((entry, i) => [entry.id, { kind: entry.kind, section: sections[i] as Section }]));
+  return ({ $section }, pointer, kind) => {
+    const found = byId.get($section);
+    if (found !== undefined && (kind === null || found.kind === kind)) return found.section;
+    throw invalid('state', pointer, kind === null ? 'reference to a section' : `reference to a section of ${kind}`);
   };
 }
 
-function decodeLine(line: Uint8Array, start: number, entry: SectionEntry): Uint8Array<ArrayBuffer> {
-  const bytes = decode(line, start, entry);
-  if (bytes.length === entry.rawLength) return bytes;
-  throw blobError('BLOB_SECTION_ENCODING', `section ${entry.id} has ${bytes.length} bytes, ${entry.rawLength} expected`, {
-    section: entry.id,
-  });
-}
-
-function decode(line: Uint8Array, start: number, entry: SectionEntry): Uint8Array<ArrayBuffer> {
-  try {
-    return decodeBase64(line);
-  } catch (cause) {
-    if (!(cause instanceof PspError)) throw cause;
-    const offset = Number(cause.details['offset'] ?? 0);
-    throw new PspError('BLOB_SECTION_ENCODING', `section ${entry.id} is not Base64: ${cause.code} at its offset ${offset}`, {
-      cause,
-      details: { section: entry.id, offset, blobOffset: start + offset, reason: cause.code },
-    });
+function checkFill(blob: Uint8Array, { rules, header, headerEnd, stateStart, stateEnd, sectionsStart }: Frame): void {
+  const check = (from: number, to: number): void => {
+    for (let at = from; at < to; at++) {
+      if (blob[at] !== rules.fill) throw blobError('BLOB_MALFORMED', `no part ends at offset ${at}`, { offset: at });
+    }
+  };
+  check(headerEnd, stateStart);
+  check(stateEnd, sectionsStart);
+  for (const { offset, length } of header.sections) {
+    const end = offset + length;
+    check(sectionsStart + end, sectionsStart + rules.nextOffset(end));
   }
-}
-
-function blobError(code: PspErrorCode, message: string, details: PspErrorDetails = {}): PspError {
-  return new PspError(code, message, { details });
 }

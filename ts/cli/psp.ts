@@ -7,6 +7,7 @@ import { describeFailure, usage } from './failure.ts';
 import { runInspect } from './inspect.ts';
 import { runKey } from './key.ts';
 import { runRestore } from './restore.ts';
+import { runValidate } from './validate.ts';
 
 const HELP = `psp - log in once, carry the browser session anywhere
 
@@ -14,6 +15,7 @@ const HELP = `psp - log in once, carry the browser session anywhere
   psp capture --cdp http://127.0.0.1:9222 -o FILE       capture a running Chromium
   psp capture --playwright-state STATE.json -o FILE     import a Playwright storage state
   psp inspect FILE                                      names, sizes and expiry; no values
+  psp validate FILE                                     every fault of a file by its place; exit status 3 when not valid
   psp restore FILE --cdp http://127.0.0.1:9222          restore into a running Chromium
   psp restore FILE --playwright-state STATE.json        export as a Playwright storage state
 
@@ -34,6 +36,7 @@ const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>
   inspect: runInspect,
   key: runKey,
   restore: runRestore,
+  validate: runValidate,
 };
 
 /** The beginning of a key, wherever it stands: also one given as a file name would end up in a message. */
@@ -52,7 +55,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (args.some((arg) => arg === '--key' || arg.startsWith('--key=') || KEY_TEXT.test(arg)))
     throw usage('a key is never an argument: use --key-file, PSP_KEY or --prompt');
   const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-  if (run === undefined) throw usage('the verbs are capture, inspect, restore and key');
+  if (run === undefined) throw usage('the verbs are capture, inspect, restore, validate and key');
   // From here on Base64 sections go through the compiled kernel where it starts.
   activeKernel();
   await run(rest);

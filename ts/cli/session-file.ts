@@ -4,6 +4,7 @@ import { encodeSession } from '../blob/encode.ts';
 import type { EncryptionKey } from '../envelope/key.ts';
 import { open } from '../envelope/open.ts';
 import { seal } from '../envelope/seal.ts';
+import { sectionsOf } from '../session/document.ts';
 import type { Session } from '../session/session.ts';
 import { readWhole, writeWhole } from './file.ts';
 
@@ -13,9 +14,9 @@ export interface Written {
   readonly fileBytes: number;
 }
 
-/** Encodes, seals and writes a session. */
+/** Encodes in the packed framing, seals and writes a session. */
 export async function writeSessionFile(path: string, session: Session, key: EncryptionKey): Promise<Written> {
-  const blob = await encodeSession(session);
+  const blob = await encodeSession(session, { framing: 'packed' });
   const sealed = await seal(blob, key);
   await writeWhole(path, sealed);
   return { blobBytes: blob.length, fileBytes: sealed.length };
@@ -30,12 +31,16 @@ export async function readSessionFile(path: string, key: () => Promise<Encryptio
 /** The session of a blob of which every section is as its header says: a damaged file is refused before a browser is written to. */
 export async function decodeWhole(blob: Uint8Array): Promise<Session> {
   const session = await decodeSession(blob);
-  const stores = session.storage.flatMap(({ indexedDB }) => indexedDB.flatMap((database) => database.stores));
-  for (const { records } of stores) await records?.bytes();
+  for (const section of sectionsOf(session).keys()) await section.bytes();
   return session;
 }
 
-/** A clear blob begins as JSON does; everything else is opened, and refused there when it is none of ours. */
+/** A clear blob, in either framing; everything else is opened, and refused there when it is none of ours. */
 export function isClear(bytes: Uint8Array): boolean {
+  return isText(bytes) || (bytes[0] === 0x89 && bytes[1] === 'P'.charCodeAt(0) && bytes[2] === 'S'.charCodeAt(0));
+}
+
+/** A clear blob in the text framing, which begins as JSON does. */
+export function isText(bytes: Uint8Array): boolean {
   return bytes[0] === '{'.charCodeAt(0);
 }

@@ -1,0 +1,110 @@
+/**
+ * `psp validate`: every issue of a session file as a table, never a value. A clear text blob, or one that was sealed, is judged part by part, so that
+ * one fault hides no other; a blob in another framing is decoded first, and its first fault is all there is then.
+ */
+import { parseArgs } from 'node:util';
+import { decodeSession } from '../blob/decode.ts';
+import { sha256Hex } from '../digest.ts';
+import { open } from '../envelope/open.ts';
+import { PspError } from '../errors.ts';
+import { decodeBase64 } from '../kernel/current.ts';
+import { validateSession } from '../session/check.ts';
+import type { HeaderShape } from '../session/generated/document.ts';
+import { hasError, type Issue, IssueList, sortIssues } from '../session/issue.ts';
+import { parseJson } from '../session/json.ts';
+import { checkContent } from '../session/semantic/section.ts';
+import { validateDocument } from '../session/validate.ts';
+import { usage } from './failure.ts';
+import { readWhole } from './file.ts';
+import { findKey, KEY_OPTIONS } from './key-source.ts';
+import { isClear, isText } from './session-file.ts';
+import { showName, table } from './text.ts';
+
+const LF = 0x0a;
+/** Exit status of a file that is no valid session. */
+const EXIT_INVALID = 3;
+
+/** Shows the issues of a file; sets exit status 3 when there is an error. */
+export async function runValidate(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...KEY_OPTIONS, json: { type: 'boolean' } },
+  });
+  const [path, ...more] = positionals;
+  if (path === undefined || more.length > 0) throw usage('validate needs one FILE');
+  const bytes = await readWhole(path);
+  const issues = await validateBlob(await openWhole(bytes, values), Date.now());
+  const valid = !hasError(issues);
+  process.stdout.write(values.json === true ? `${JSON.stringify({ valid, issues })}\n` : showIssues(issues, valid));
+  if (!valid) process.exitCode = EXIT_INVALID;
+}
+
+async function openWhole(bytes: Uint8Array<ArrayBuffer>, options: Parameters<typeof findKey>[0]): Promise<Uint8Array> {
+  // What is neither clear nor sealed is refused by `open`.
+  if (isClear(bytes)) return bytes;
+  const key = await findKey(options);
+  if (key === null) throw usage('the file is sealed: give --key-file, PSP_KEY or --prompt');
+  return open(bytes, key);
+}
+
+function showIssues(issues: readonly Issue[], valid: boolean): string {
+  const rows = sortIssues(issues).map(({ stage, severity, code, pointer, message }) => [
+    stage,
+    severity,
+    code,
+    pointer === '' ? '(document)' : showName(pointer, 120),
+    showName(message, 160),
+  ]);
+  const list = rows.length === 0 ? '' : `${table([['stage', 'severity', 'code', 'pointer', 'message'], ...rows])}\n`;
+  return `${list}${valid ? 'valid' : 'not valid'}\n`;
+}
+
+/** Every issue of a clear blob, in every stage. `now` is milliseconds since the epoch. */
+export async function validateBlob(blob: Uint8Array, now: number): Promise<Issue[]> {
+  const headerEnd = blob.indexOf(LF);
+  if (!isText(blob) || headerEnd === -1) return validateDecoded(blob, now);
+  const header = parseJson(blob.subarray(0, headerEnd));
+  const stateEnd = blob.indexOf(LF, headerEnd + 1);
+  const state = parseJson(blob.subarray(headerEnd + 1, stateEnd === -1 ? blob.length : stateEnd));
+  const parsed = [...header.issues, ...state.issues];
+  if (hasError(parsed)) return parsed;
+  const judged = [...parsed, ...validateDocument(header.value, state.value, { now })];
+  const found = [...judged, ...(isShaped(judged) ? checkLines(blob.subarray(stateEnd + 1), header.value as HeaderShape) : [])];
+  if (hasError(found)) return found;
+  // Lengths, the hash of the state, and the records: what the documents alone do not show.
+  const whole = await validateDecoded(blob, now);
+  return [...found, ...whole.filter((issue) => !found.some((known) => known.code === issue.code && known.pointer === issue.pointer))];
+}
+
+/** Whether the schema found no error, so that the table of sections is one. */
+function isShaped(issues: readonly Issue[]): boolean {
+  return !issues.some(({ severity, stage, code }) => severity === 'error' && (stage !== 'semantic' || code === 'unsupported-version'));
+}
+
+/** Each section's line against the table. */
+function checkLines(lines: Uint8Array, header: HeaderShape): Issue[] {
+  const issues = new IssueList(100);
+  header.sections.forEach((entry, i) => {
+    if (issues.full || entry.codec !== undefined) return;
+    try {
+      checkContent(entry, i, decodeBase64(lines.subarray(entry.offset, entry.offset + entry.length)), sha256Hex, issues);
+    } catch (error) {
+      if (!(error instanceof PspError)) throw error;
+      issues.semantic('error', 'section-encoding', `/sections/${i}/length`, `what stands there is not Base64: ${error.code}`);
+    }
+  });
+  return issues.take();
+}
+
+async function validateDecoded(blob: Uint8Array, now: number): Promise<Issue[]> {
+  try {
+    return await validateSession(await decodeSession(blob), { now });
+  } catch (error) {
+    if (!(error instanceof PspError)) throw error;
+    const at = error.details['pointer'];
+    // The text of our errors names places and rules, never a value.
+    const pointer = typeof at === 'string' ? at : '';
+    return [{ code: 'blob', pointer, message: `${error.code}: ${error.message}`, severity: 'error', stage: 'parse' }];
+  }
+}

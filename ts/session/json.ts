@@ -1,0 +1,210 @@
+/**
+ * Bytes -> JSON values, strictly (RFC 8259, I-JSON): UTF-8 that is valid, no member twice, no number beyond a double, bounded depth and size. The
+ * platform's own parser does the work; what it forgives is found by writing the value again: equal text can hide nothing. Only other texts are scanned.
+ * The platform's messages quote the text, which is a secret: none of them goes on.
+ */
+import type { Issue, ParseCode, Severity } from './issue.ts';
+import { IssueList } from './issue.ts';
+
+/** What a text may have at most. */
+export interface ParseLimits {
+  readonly maxBytes?: number;
+  /** Arrays and objects inside each other. */
+  readonly maxDepth?: number;
+  /** Items of one array, or members of one object. */
+  readonly maxItems?: number;
+  readonly maxIssues?: number;
+}
+
+/** A value, undefined when the text is no JSON, and what was found. Do not use the value when there is an error. */
+export interface ParsedJson {
+  readonly value: unknown;
+  readonly issues: Issue[];
+}
+
+type Limits = Required<ParseLimits>;
+const DEFAULTS: Limits = { maxBytes: 512 * 1024 * 1024, maxDepth: 100, maxItems: 500_000, maxIssues: 100 };
+
+/**
+ * Parses UTF-8 bytes. A text as `JSON.stringify` writes it costs one parse, one write and one comparison; any other is scanned besides. `__proto__`
+ * as a member is data like any other and never a prototype.
+ */
+export function parseJson(bytes: Uint8Array, limits: ParseLimits = {}): ParsedJson {
+  const all: Limits = { ...DEFAULTS, ...limits };
+  if (bytes.length > all.maxBytes) return refuse('too-large', `has ${bytes.length} bytes; at most ${all.maxBytes} are read`);
+  const text = decode(bytes);
+  if (text === null) return refuse('invalid-utf8', 'is not valid UTF-8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    if (error instanceof RangeError) return refuse('too-deep', 'is nested more deeply than this platform can read');
+    return refuse('invalid-json', text === '' ? 'is empty' : text.startsWith('\ufeff') ? 'begins with a byte order mark' : 'is not JSON');
+  }
+  if (isOrdinary(value, all.maxDepth, all.maxItems) && JSON.stringify(value) === text) return { value, issues: [] };
+  return { value, issues: scan(text, all) };
+}
+
+function refuse(code: ParseCode, message: string): ParsedJson {
+  return { value: undefined, issues: [{ code, pointer: '', message, severity: 'error', stage: 'parse' }] };
+}
+
+function decode(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a value keeps the limits and has no member that asks for a second look. Goes no deeper than `depth`. */
+function isOrdinary(value: unknown, depth: number, maxItems: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === 0) return false;
+  if (Array.isArray(value)) {
+    if (value.length > maxItems) return false;
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i];
+      if (typeof item === 'object' && !isOrdinary(item, depth - 1, maxItems)) return false;
+    }
+    return true;
+  }
+  const names = Object.keys(value);
+  if (names.length > maxItems) return false;
+  for (const name of names) {
+    if (name === '__proto__') return false;
+    const member = (value as Readonly<Record<string, unknown>>)[name];
+    if (typeof member === 'object' && !isOrdinary(member, depth - 1, maxItems)) return false;
+  }
+  return true;
+}
+
+/** A container that is open. `names` is null for an array; `at` is the index, or the name, of what is being read. */
+interface Frame {
+  readonly names: Set<string> | null;
+  at: number | string;
+  count: number;
+}
+
+/** Finds what the platform forgives in a text that it has parsed: so the syntax is known to be right. O(n), depth costs no stack. */
+function scan(text: string, limits: Limits): Issue[] {
+  const issues = new IssueList(limits.maxIssues);
+  const stack: Frame[] = [];
+  let top: Frame | undefined;
+  let expectsName = false;
+  const add = (severity: Severity, code: ParseCode, pointer: string, message: string): void =>
+    issues.add({ code, pointer, message, severity, stage: 'parse' });
+  for (let i = 0; i < text.length && !issues.full; ) {
+    const unit = text.charCodeAt(i);
+    if (unit === QUOTE) {
+      const end = endOfString(text, i);
+      if (expectsName && top?.names) {
+        // Names with escapes are equal to names without.
+        const name = JSON.parse(text.slice(i, end)) as string;
+        top.at = name;
+        const pointer = name.length > MAX_SHOWN_NAME ? pointerOf(stack.slice(0, -1)) : pointerOf(stack);
+        if (top.names.has(name)) add('error', 'duplicate-member', pointer, 'a member with this name is there already');
+        else if (name === '__proto__') add('notice', 'prototype-member', pointer, 'is kept as data; it is nobody’s prototype');
+        top.names.add(name);
+        expectsName = false;
+      }
+      i = end;
+    } else if (unit === OPEN_OBJECT || unit === OPEN_ARRAY) {
+      if (stack.length >= limits.maxDepth) {
+        add('error', 'too-deep', pointerOf(stack), `is nested more than ${limits.maxDepth} deep`);
+        break;
+      }
+      top = { names: unit === OPEN_OBJECT ? new Set() : null, at: 0, count: 0 };
+      stack.push(top);
+      expectsName = unit === OPEN_OBJECT;
+      i++;
+    } else if (unit === CLOSE_OBJECT || unit === CLOSE_ARRAY) {
+      stack.pop();
+      top = stack[stack.length - 1];
+      expectsName = false;
+      i++;
+    } else if (unit === COMMA && top) {
+      top.count++;
+      if (top.names === null) top.at = top.count;
+      expectsName = top.names !== null;
+      if (top.count >= limits.maxItems) {
+        add('error', 'too-many-items', pointerOf(stack.slice(0, -1)), `has more than ${limits.maxItems} items`);
+        break;
+      }
+      i++;
+    } else if (unit === MINUS || (unit >= ZERO && unit <= NINE)) {
+      const end = endOfNumber(text, i);
+      const fault = numberFault(text.slice(i, end));
+      if (fault === 'number-not-finite') add('error', fault, pointerOf(stack), 'is beyond the range of a double');
+      else if (fault !== null) add('warning', fault, pointerOf(stack), 'has more digits than a double can hold');
+      i = end;
+    } else i++;
+  }
+  return issues.take();
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+/** A longer name may well be a value that went astray: the pointer ends before it. */
+const MAX_SHOWN_NAME = 64;
+
+function endOfString(text: string, start: number): number {
+  for (let i = start + 1; ; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit === QUOTE) return i + 1;
+    if (unit === BACKSLASH) i++;
+  }
+}
+
+function endOfNumber(text: string, start: number): number {
+  let i = start + 1;
+  // + - . 0-9 E e
+  for (; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    const inside = (unit >= ZERO && unit <= NINE) || unit === 0x2b || unit === MINUS || unit === 0x2e || unit === 0x45 || unit === 0x65;
+    if (!inside) break;
+  }
+  return i;
+}
+
+function numberFault(token: string): 'number-not-finite' | 'number-inexact' | null {
+  const value = Number(token);
+  if (!Number.isFinite(value)) return 'number-not-finite';
+  // Up to 15 digits always survive; most numbers are shorter.
+  if (token.length <= 15 && !/[eE]/.test(token)) return null;
+  return decimalOf(token) === decimalOf(String(value)) ? null : 'number-inexact';
+}
+
+/** The digits without zeros at either end, and the power of ten: equal for equal decimals, however they are written. */
+function decimalOf(token: string): string {
+  const [mantissa = '', exponent = '0'] = token
+    .replace('-', token.startsWith('-') ? '' : '-')
+    .toLowerCase()
+    .split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  const significant = trimZeros(digits);
+  if (significant === '') return '0';
+  return `${significant}e${Number(exponent) - fraction.length + digits.length - significant.length}`;
+}
+
+/** A loop: /0+$/ is quadratic in a run of zeros that something follows. */
+function trimZeros(digits: string): string {
+  let end = digits.length;
+  while (end > 0 && digits.charCodeAt(end - 1) === ZERO) end--;
+  return digits.slice(0, end);
+}
+
+/** RFC 6901, of what is being read. */
+function pointerOf(stack: readonly Frame[]): string {
+  return stack.map(({ at }) => `/${String(at).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
