@@ -47,20 +47,20 @@ describe.skipIf(path === null)(GROUP, () => {
 
   it('runs with both kernels in a plain page, to the same bytes as Node', async () => {
     const { result, violations } = await visit('/?entries=portable+main');
-    expect(result).toEqual({ runs: RUNS_WITH_WASM, unavailable: [], ...(await expectedFacts()) });
+    expect(result).toEqual({ runs: RUNS_WITH_WASM, unavailable: [], ...(await expectedFacts()), codecs: ['gzip'] });
     expect(violations).toEqual([]);
   });
 
   it('falls back to the portable kernel where the policy forbids compiling, to the same bytes', async () => {
     const { result, violations } = await visit('/strict?entries=portable+main');
-    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM, unavailable: ['wasm'], ...(await expectedFacts()) });
+    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM, unavailable: ['wasm'], ...(await expectedFacts()), codecs: ['gzip'] });
     // One for the choice, which is made once, and one for the smoke program's own `useKernel('wasm')`.
     expect(violations).toEqual(['script-src wasm-eval', 'script-src wasm-eval', PROVOKED]);
   });
 
   it('reports no violation from the portable entry', async () => {
     const { result, violations } = await visit('/strict?entries=portable');
-    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM.slice(0, 1), unavailable: [], ...(await expectedFacts()) });
+    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM.slice(0, 1), unavailable: [], ...(await expectedFacts()), codecs: ['gzip'] });
     expect(violations).toEqual([PROVOKED]);
   });
 

@@ -26,6 +26,7 @@ describe('Deno', () => {
       runs: RUNS_WITH_WASM,
       unavailable: [],
       ...(await expectedFacts()),
+      codecs: ['gzip', 'zstd'],
     });
   });
 
@@ -40,6 +41,7 @@ describe('Deno', () => {
       runs: RUNS_WITH_WASM,
       unavailable: [],
       ...(await expectedFacts()),
+      codecs: ['gzip', 'zstd'],
     });
   });
 });

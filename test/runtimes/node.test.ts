@@ -15,12 +15,17 @@ describe('Node', () => {
   it('runs the installed package with both kernels, to the same bytes', async () => {
     const program = writeProgram(packed.folder, ENTRIES);
     const result: unknown = JSON.parse(await packed.run(process.execPath, [program]));
-    expect(result).toEqual({ runs: RUNS_WITH_WASM, unavailable: [], ...(await expectedFacts()) });
+    expect(result).toEqual({ runs: RUNS_WITH_WASM, unavailable: [], ...(await expectedFacts()), codecs: expect.arrayContaining(['gzip']) });
   });
 
   it('runs it without WebAssembly too, with the portable kernel and the same bytes', async () => {
     const program = writeProgram(packed.folder, ENTRIES);
     const result: unknown = JSON.parse(await packed.run(process.execPath, ['--no-expose-wasm', program]));
-    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM, unavailable: ['wasm'], ...(await expectedFacts()) });
+    expect(result).toEqual({
+      runs: RUNS_WITHOUT_WASM,
+      unavailable: ['wasm'],
+      ...(await expectedFacts()),
+      codecs: expect.arrayContaining(['gzip']),
+    });
   });
 });

@@ -21,6 +21,7 @@
  * @property {string[]} unavailable kernels that could not start
  * @property {string} blob the text of the encoded session, which was the same in every run
  * @property {number} sealedBytes
+ * @property {string[]} codecs that sections could be compressed with
  */
 
 const TEXT = new TextEncoder();
@@ -115,9 +116,11 @@ export async function smoke(psp, portable) {
   if (psp !== null && portable !== null) await exchange(psp, portable);
 
   const first = outcomes[0];
-  if (first === undefined) throw new Error('smoke: no entry was given');
+  const entry = psp ?? portable;
+  if (first === undefined || entry === null) throw new Error('smoke: no entry was given');
   for (const outcome of outcomes) await assertSame(outcome, first, 'outcome of a run');
-  return { runs, unavailable, blob: new TextDecoder().decode(first.blob), sealedBytes: first.sealedBytes };
+  const codecs = await tryCodecs(entry);
+  return { runs, unavailable, blob: new TextDecoder().decode(first.blob), sealedBytes: first.sealedBytes, codecs };
 }
 
 /**
@@ -142,6 +145,31 @@ async function roundTrip(entry) {
   altered[altered.length - 20] = (altered.at(-20) ?? 0) ^ 1;
   await assertFails(entry, 'ENVELOPE_TAMPERED', open(altered, key, context));
   return { blob, sealedBytes: sealed.length };
+}
+
+/**
+ * The codecs that this runtime has; each gives a smaller blob that decodes to the same session.
+ *
+ * @param {AnyEntry} entry
+ */
+async function tryCodecs({ encodeSession, decodeSession, PspError }) {
+  const plain = await encodeSession(SESSION, { framing: 'packed' });
+  /** @type {string[]} */
+  const codecs = [];
+  for (const codec of /** @type {const} */ (['gzip', 'zstd'])) {
+    /** @type {Uint8Array | null} */
+    let blob = null;
+    try {
+      blob = await encodeSession(SESSION, { framing: 'packed', codec });
+    } catch (error) {
+      if (!(error instanceof PspError) || error.code !== 'BLOB_UNSUPPORTED_CODEC') throw error;
+    }
+    if (blob === null) continue;
+    if (blob.length >= plain.length) throw new Error(`smoke: ${codec} made nothing smaller`);
+    await assertSame(await decodeSession(blob), SESSION, `session through ${codec}`);
+    codecs.push(codec);
+  }
+  return codecs;
 }
 
 /**

@@ -28,7 +28,8 @@ Keys come from --key-file KEYFILE, from the variable PSP_KEY, or from a prompt (
   --json           machine-readable output
   --version, --help
 
-Exit status: 0 done; 1 failed, or something was lost, with one line "psp: CODE: ..." on standard error.
+Exit status: 0 done; 1 failed, or something was lost, with one line "psp: CODE: ..." on standard error; 3 validate found
+an error.
 `;
 
 const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {

@@ -1,6 +1,7 @@
 /**
  * Bytes -> JSON values, strictly (RFC 8259, I-JSON): UTF-8 that is valid, no member twice, no number beyond a double, bounded depth and size. The
- * platform's own parser does the work; what it forgives is found by writing the value again: equal text can hide nothing. Only other texts are scanned.
+ * platform's own parser does the work; what it forgives is found by counting: a member that was there twice is one member of the value and two names
+ * in the text. Only a text with something to find is scanned in full.
  * The platform's messages quote the text, which is a secret: none of them goes on.
  */
 import type { Issue, ParseCode, Severity } from './issue.ts';
@@ -26,8 +27,8 @@ type Limits = Required<ParseLimits>;
 const DEFAULTS: Limits = { maxBytes: 512 * 1024 * 1024, maxDepth: 100, maxItems: 500_000, maxIssues: 100 };
 
 /**
- * Parses UTF-8 bytes. A text as `JSON.stringify` writes it costs one parse, one write and one comparison; any other is scanned besides. `__proto__`
- * as a member is data like any other and never a prototype.
+ * Parses UTF-8 bytes. Beside the platform's parse an ordinary text costs a walk over the value and a look at what stands between its strings; one with a
+ * long or fractional number, a member twice or a limit broken is scanned to the end. `__proto__` as a member is data and never a prototype.
  */
 export function parseJson(bytes: Uint8Array, limits: ParseLimits = {}): ParsedJson {
   const all: Limits = { ...DEFAULTS, ...limits };
@@ -41,7 +42,8 @@ export function parseJson(bytes: Uint8Array, limits: ParseLimits = {}): ParsedJs
     if (error instanceof RangeError) return refuse('too-deep', 'is nested more deeply than this platform can read');
     return refuse('invalid-json', text === '' ? 'is empty' : text.startsWith('\ufeff') ? 'begins with a byte order mark' : 'is not JSON');
   }
-  if (isOrdinary(value, all.maxDepth, all.maxItems) && JSON.stringify(value) === text) return { value, issues: [] };
+  const members = countMembers(value, all.maxDepth, all.maxItems);
+  if (members !== null && members === countNames(text)) return { value, issues: [] };
   return { value, issues: scan(text, all) };
 }
 
@@ -57,26 +59,64 @@ function decode(bytes: Uint8Array): string | null {
   }
 }
 
-/** Whether a value keeps the limits and has no member that asks for a second look. Goes no deeper than `depth`. */
-function isOrdinary(value: unknown, depth: number, maxItems: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (depth === 0) return false;
+/** How many members the objects of a value have, or null when a limit is broken or a member asks for a second look. Goes no deeper than `depth`. */
+function countMembers(value: unknown, depth: number, maxItems: number): number | null {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth === 0) return null;
+  let members = 0;
   if (Array.isArray(value)) {
-    if (value.length > maxItems) return false;
+    if (value.length > maxItems) return null;
     for (let i = 0; i < value.length; i++) {
       const item: unknown = value[i];
-      if (typeof item === 'object' && !isOrdinary(item, depth - 1, maxItems)) return false;
+      if (typeof item !== 'object') continue;
+      const inside = countMembers(item, depth - 1, maxItems);
+      if (inside === null) return null;
+      members += inside;
     }
-    return true;
+    return members;
   }
   const names = Object.keys(value);
-  if (names.length > maxItems) return false;
+  if (names.length > maxItems) return null;
   for (const name of names) {
-    if (name === '__proto__') return false;
+    if (name === '__proto__') return null;
     const member = (value as Readonly<Record<string, unknown>>)[name];
-    if (typeof member === 'object' && !isOrdinary(member, depth - 1, maxItems)) return false;
+    if (typeof member !== 'object') continue;
+    const inside = countMembers(member, depth - 1, maxItems);
+    if (inside === null) return null;
+    members += inside;
   }
-  return true;
+  return members + names.length;
+}
+
+/** Digits in a row that every double holds exactly. */
+const EXACT_DIGITS = 15;
+
+/**
+ * How many member names a text has, or null when it has a number that asks for a second look: fractional, with an exponent, or long. The text has been
+ * parsed, so a colon outside a string is the end of a name.
+ */
+function countNames(text: string): number | null {
+  let names = 0;
+  let digits = 0;
+  let at = 0;
+  for (;;) {
+    const quote = text.indexOf('"', at);
+    const end = quote === -1 ? text.length : quote;
+    for (; at < end; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit === COLON) names++;
+      if (unit >= ZERO && unit <= NINE) {
+        if (++digits > EXACT_DIGITS) return null;
+      } else {
+        // `e` stands in `true` and `false` as well, but not behind a digit.
+        if (unit === DOT || (digits > 0 && (unit | 0x20) === SMALL_E)) return null;
+        digits = 0;
+      }
+    }
+    if (quote === -1) return names;
+    digits = 0;
+    at = endOfString(text, quote);
+  }
 }
 
 /** A container that is open. `names` is null for an array; `at` is the index, or the name, of what is being read. */
@@ -151,17 +191,21 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const COMMA = 0x2c;
 const MINUS = 0x2d;
+const DOT = 0x2e;
+const COLON = 0x3a;
+const SMALL_E = 0x65;
 const ZERO = 0x30;
 const NINE = 0x39;
 
 /** A longer name may well be a value that went astray: the pointer ends before it. */
 const MAX_SHOWN_NAME = 64;
 
+/** From quote to quote, since the platform looks for one many times faster than we look at each unit; a quote behind an odd run of backslashes is inside. */
 function endOfString(text: string, start: number): number {
-  for (let i = start + 1; ; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit === QUOTE) return i + 1;
-    if (unit === BACKSLASH) i++;
+  for (let quote = text.indexOf('"', start + 1); ; quote = text.indexOf('"', quote + 1)) {
+    let before = quote - 1;
+    while (text.charCodeAt(before) === BACKSLASH) before--;
+    if ((quote - before) % 2 === 1) return quote + 1;
   }
 }
 
@@ -170,7 +214,7 @@ function endOfNumber(text: string, start: number): number {
   // + - . 0-9 E e
   for (; i < text.length; i++) {
     const unit = text.charCodeAt(i);
-    const inside = (unit >= ZERO && unit <= NINE) || unit === 0x2b || unit === MINUS || unit === 0x2e || unit === 0x45 || unit === 0x65;
+    const inside = (unit >= ZERO && unit <= NINE) || unit === 0x2b || unit === MINUS || unit === DOT || unit === 0x45 || unit === SMALL_E;
     if (!inside) break;
   }
   return i;
