@@ -55,6 +55,23 @@ describe('psp validate', () => {
     expect((await shown(await seal(await encodeSession(session), key), '--key-file', keyFile)).status).toBe(0);
   });
 
+  test('a packed file with several faults: each of them, as in a text file', async () => {
+    const packed = Buffer.from(await encodeSession(session, { framing: 'packed' }));
+    const change = (from: string, to: string): void => {
+      const at = packed.indexOf(from);
+      expect(at).toBeGreaterThan(0);
+      packed.write(to, at);
+    };
+    change('"hostOnly":true', '"hostOnly":1234');
+    change('"tabs":"complete"', '"tabs":"compleat"');
+    const { text, status } = await shown(packed, '--json');
+    expect(status).toBe(3);
+    const { issues } = JSON.parse(text) as { issues: { pointer: string; stage: string }[] };
+    expect(issues.filter(({ stage }) => stage === 'schema').map(({ pointer }) => pointer)).toEqual(
+      expect.arrayContaining(['/cookies/0/hostOnly', '/coverage/tabs']),
+    );
+  });
+
   test('an invalid file: a table with every fault, exit status 3', async () => {
     const { text, status } = await shown(await altered('"httpOnly":', '"httpOnly":5,"wasHttpOnly":'));
     expect(status).toBe(3);

@@ -4,7 +4,8 @@
  */
 import { sha256Hex } from '../digest.ts';
 import { type SectionEntry, type SectionKind, toHeader, toState } from '../session/document.ts';
-import type { Section, Session } from '../session/session.ts';
+import { SCHEMA_VERSION, type Section, type Session } from '../session/session.ts';
+import { downgradeDocuments, type SessionDocuments, textReader } from '../session/upgrade.ts';
 import { assertHeader, assertState } from '../session/validate.ts';
 import { type Codec, compress } from './codec.ts';
 import { blobError } from './fault.ts';
@@ -32,6 +33,10 @@ export interface EncodeOptions {
   readonly codec?: Codec | ((section: SectionHead) => Codec);
   /** Values of web storage with at least so many UTF-16 units become sections; by default {@link TEXT_SECTION_UNITS}. */
   readonly textSectionUnits?: number;
+  /** Schema version to write, for readers that know no newer one. Version 1.0 has the text framing and no codec (TypeError otherwise). */
+  readonly version?: string;
+  /** Writes an older version although its readers will see less. What it cannot hold is parked in the blob, and back when it is read here. */
+  readonly allowLoss?: boolean;
 }
 
 /**
@@ -44,7 +49,7 @@ export const TEXT_SECTION_UNITS: number = 16 * 1024;
  * Encodes a session as a blob. Holds every section in memory at once; O(size). `writeBlob` does not.
  *
  * @throws PspError `SESSION_INVALID` with the pointer of what the schema refuses, `BLOB_UNSUPPORTED_CODEC`, and whatever a section's `bytes()`
- * rejects with.
+ * rejects with. For an older `version` also `SESSION_UNSUPPORTED_VERSION`, and `SESSION_LOSSY` unless `allowLoss`.
  */
 export async function encodeSession(session: Session, options: EncodeOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const plan = await planBlob(session, options, true);
@@ -79,15 +84,33 @@ export async function planBlob(session: Session, options: EncodeOptions, keep: b
   const rules = rulesOf(options.framing ?? 'text');
   const { document, places } = referToSections(session, options.textSectionUnits ?? TEXT_SECTION_UNITS);
   const sections = await measureSections(places, rules, options.codec ?? 'none', keep);
-  assertState(document);
-  const state = encodeJson(document);
-  const header = toHeader(
-    session,
-    { length: state.length, sha256: sha256Hex(state) },
-    sections.map(({ entry }) => entry),
-  );
+  const entries = sections.map(({ entry }) => entry);
+  const newest = { header: toHeader(session, NO_STATE, entries), state: document };
+  assertState(newest.state);
+  const version = options.version ?? SCHEMA_VERSION;
+  const documents = version === SCHEMA_VERSION ? newest : await inOlderVersion(newest, sections, version, options);
+  const state = encodeJson(documents.state);
+  // The member stands where it stood: spreading keeps the place of a key.
+  const header = { ...documents.header, state: { length: state.length, sha256: sha256Hex(state) } };
   assertHeader(header);
   return layOut(rules, encodeJson(header), state, sections);
+}
+
+/** Holds the place of what is only known when the state is written. */
+const NO_STATE = { length: 0, sha256: '0'.repeat(64) } as const;
+
+async function inOlderVersion(
+  { header, state }: { readonly header: unknown; readonly state: unknown },
+  sections: readonly PlannedSection[],
+  version: string,
+  { framing = 'text', codec = 'none', allowLoss = false }: EncodeOptions,
+): Promise<SessionDocuments> {
+  if (framing !== 'text' || codec !== 'none') throw new TypeError(`version: ${version} has the text framing and no codec`);
+  const readText = textReader((id) => sections.find(({ entry }) => entry.id === id)?.section ?? null);
+  const { documents } = await downgradeDocuments({ header, state } as SessionDocuments, { to: version, allowLoss, readText });
+  const older = documents as SessionDocuments;
+  assertState(older.state, version);
+  return older;
 }
 
 /** The second pass: the parts of the blob in their order. @throws PspError `BLOB_SECTION_HASH` when a section is not what it was. */

@@ -61,6 +61,24 @@ export async function readDocuments(header: HeaderDocument, stateBytes: Uint8Arr
   return documents as unknown as Documents;
 }
 
+/**
+ * Where the two documents of a blob stand, by what the blob says of itself and before anything of it is checked: for a reader that wants every fault and
+ * not the first. `state` is empty when the header does not tell its length; `sections` is where the first section would begin.
+ *
+ * @throws PspError `BLOB_NOT_A_BLOB`, `BLOB_TRUNCATED`, `BLOB_LIMIT`, `BLOB_UNSUPPORTED_VERSION` (of the packed framing)
+ */
+export function locateDocuments(blob: Uint8Array): { header: Uint8Array; state: Uint8Array; sections: number } {
+  const framing = detectFraming(blob);
+  const length = framing.headerLength(blob);
+  if (length === null) throw blobError('BLOB_TRUNCATED', 'the blob ends inside its header');
+  const headerEnd = framing.headerStart + length;
+  const header = blob.subarray(framing.headerStart, headerEnd);
+  const stateStart = framing.stateStart(headerEnd);
+  const stated = (parseJson(header).value as { state?: { length?: unknown } } | null | undefined)?.state?.length;
+  const stateEnd = typeof stated === 'number' ? Math.min(stateStart + stated, blob.length) : stateStart;
+  return { header, state: blob.subarray(stateStart, stateEnd), sections: framing.sectionsStart(stateEnd) };
+}
+
 /** A major that this reader knows besides its own. */
 const OLDER_MAJOR = '1';
 

@@ -1,9 +1,10 @@
 /**
- * `psp validate`: every issue of a session file as a table, never a value. A clear text blob, or one that was sealed, is judged part by part, so that
- * one fault hides no other; a blob in another framing is decoded first, and its first fault is all there is then.
+ * `psp validate`: every issue of a session file as a table, never a value. A blob of either framing, sealed or not, is judged part by part, so that one
+ * fault hides no other.
  */
 import { parseArgs } from 'node:util';
 import { decodeSession } from '../blob/decode.ts';
+import { locateDocuments } from '../blob/header.ts';
 import { sha256Hex } from '../digest.ts';
 import { open } from '../envelope/open.ts';
 import { PspError } from '../errors.ts';
@@ -62,19 +63,51 @@ function showIssues(issues: readonly Issue[], valid: boolean): string {
 
 /** Every issue of a clear blob, in every stage. `now` is milliseconds since the epoch. */
 export async function validateBlob(blob: Uint8Array, now: number): Promise<Issue[]> {
-  const headerEnd = blob.indexOf(LF);
-  if (!isText(blob) || headerEnd === -1) return validateDecoded(blob, now);
-  const header = parseJson(blob.subarray(0, headerEnd));
-  const stateEnd = blob.indexOf(LF, headerEnd + 1);
-  const state = parseJson(blob.subarray(headerEnd + 1, stateEnd === -1 ? blob.length : stateEnd));
+  const parts = isText(blob) ? splitLines(blob) : splitPacked(blob);
+  if (parts === null) return validateDecoded(blob, now);
+  const header = parseJson(parts.header);
+  const state = parseJson(parts.state);
   const parsed = [...header.issues, ...state.issues];
   if (hasError(parsed)) return parsed;
   const judged = [...parsed, ...validateDocument(header.value, state.value, { now })];
-  const found = [...judged, ...(isShaped(judged) ? checkLines(blob.subarray(stateEnd + 1), header.value as HeaderShape) : [])];
+  const found = [...judged, ...(isShaped(judged) ? checkSections(parts.contentAt, header.value as HeaderShape) : [])];
   if (hasError(found)) return found;
   // Lengths, the hash of the state, and the records: what the documents alone do not show.
   const whole = await validateDecoded(blob, now);
   return [...found, ...whole.filter((issue) => !found.some((known) => known.code === issue.code && known.pointer === issue.pointer))];
+}
+
+/** A blob in its parts, by what it says of itself. */
+interface Parts {
+  readonly header: Uint8Array;
+  readonly state: Uint8Array;
+  /** The content of a section without a codec, which starts at `offset` and takes `length` bytes. */
+  contentAt(offset: number, length: number): Uint8Array;
+}
+
+/** By lines, not by stated lengths: a wrong length shall hide nothing else. */
+function splitLines(blob: Uint8Array): Parts | null {
+  const headerEnd = blob.indexOf(LF);
+  if (headerEnd === -1) return null;
+  const stateLf = blob.indexOf(LF, headerEnd + 1);
+  const stateEnd = stateLf === -1 ? blob.length : stateLf;
+  const lines = blob.subarray(stateEnd + 1);
+  return {
+    header: blob.subarray(0, headerEnd),
+    state: blob.subarray(headerEnd + 1, stateEnd),
+    contentAt: (offset, length) => decodeBase64(lines.subarray(offset, offset + length)),
+  };
+}
+
+/** Null where not even the header can be found: decoding says why. */
+function splitPacked(blob: Uint8Array): Parts | null {
+  try {
+    const { header, state, sections } = locateDocuments(blob);
+    return { header, state, contentAt: (offset, length) => blob.subarray(sections + offset, sections + offset + length) };
+  } catch (error) {
+    if (error instanceof PspError) return null;
+    throw error;
+  }
 }
 
 /** Whether the schema found no error, so that the table of sections is one. */
@@ -82,13 +115,13 @@ function isShaped(issues: readonly Issue[]): boolean {
   return !issues.some(({ severity, stage, code }) => severity === 'error' && (stage !== 'semantic' || code === 'unsupported-version'));
 }
 
-/** Each section's line against the table. */
-function checkLines(lines: Uint8Array, header: HeaderShape): Issue[] {
+/** Each section's content against the table. */
+function checkSections(contentAt: Parts['contentAt'], header: HeaderShape): Issue[] {
   const issues = new IssueList(100);
   header.sections.forEach((entry, i) => {
     if (issues.full || entry.codec !== undefined) return;
     try {
-      checkContent(entry, i, decodeBase64(lines.subarray(entry.offset, entry.offset + entry.length)), sha256Hex, issues);
+      checkContent(entry, i, contentAt(entry.offset, entry.length), sha256Hex, issues);
     } catch (error) {
       if (!(error instanceof PspError)) throw error;
       issues.semantic('error', 'section-encoding', `/sections/${i}/length`, `what stands there is not Base64: ${error.code}`);

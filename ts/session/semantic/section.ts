@@ -106,8 +106,8 @@ function* one(reference: SectionReferenceShape | undefined, pointer: string): It
 export function checkContent(
   entry: Pick<SectionShape, 'rawLength' | 'sha256'>,
   i: number,
-  bytes: Uint8Array<ArrayBuffer>,
-  sha256Hex: (bytes: Uint8Array<ArrayBuffer>) => string,
+  bytes: Uint8Array,
+  sha256Hex: (bytes: Uint8Array) => string,
   issues: IssueList,
 ): void {
   if (bytes.length !== entry.rawLength)
