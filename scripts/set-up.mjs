@@ -31,6 +31,12 @@ export const TOOLS = {
     packages: ['chromium', 'fonts-dejavu-core'],
     without: 'the parts that need no browser still run',
   },
+  curl: {
+    paths: ['/usr/bin/curl'],
+    commands: ['curl'],
+    packages: ['curl'],
+    without: 'all tests but those of cookies.txt with the real curl still run',
+  },
 };
 
 /**

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCookiesTxt, writeCookiesTxt } from '../../ts/formats/formats.ts';
 import type { Cookie } from '../../ts/session/session.ts';
+import { requireTool } from '../servers/tool.ts';
 import { COOKIE, expectMalformed, OPTIONS, SECRET, sessionWith } from './fixture.ts';
 
 const read = (text: string) => readCookiesTxt(text, OPTIONS);
@@ -93,10 +94,10 @@ test('what a line cannot say is dropped, and what a program may read otherwise i
   ]);
 });
 
-const hasCurl = spawnSync('curl', ['--version']).status === 0;
-if (!hasCurl) console.warn('SKIPPED: cookies.txt with the real curl: no curl on this machine');
+const CURL_GROUP = 'cookies.txt with the real curl';
+const hasCurl = requireTool('curl', spawnSync('curl', ['--version']).status === 0, CURL_GROUP);
 
-describe.skipIf(!hasCurl)('cookies.txt with the real curl', () => {
+describe.skipIf(!hasCurl)(CURL_GROUP, () => {
   const folder = mkdtempSync(join(tmpdir(), 'psp-cookies-txt-'));
   let server: Server;
   let port: number;

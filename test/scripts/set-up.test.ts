@@ -169,7 +169,7 @@ describe('setting up', () => {
   test.each([[[]], [['chromium', 'nosuch']], [['toString']], [['--verbose']]])('%j: exit 2 and the names that there are', (args) => {
     const machine = fakeMachine({});
     expect(setUp(args, machine)).toBe(2);
-    expect(machine.printed[0]).toContain('(chromium)');
+    expect(machine.printed[0]).toContain(`(${Object.keys(TOOLS).join(', ')})`);
     expect(machine.calls).toEqual([]);
   });
 });
