@@ -24,9 +24,9 @@ export interface PeekedBlob extends Pick<Session, 'id' | 'incarnation' | 'revisi
 export interface PeekedSection {
   readonly kind: string;
   readonly mediaType: string;
-  /** Of the content. */
+  /** Bytes of the content, before a codec. */
   readonly length: number;
-  /** As stored; Base64 not counted in. */
+  /** Of the content, in lower-case hexadecimal. */
   readonly sha256: string;
   readonly codec?: string;
 }
