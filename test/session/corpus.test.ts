@@ -5,6 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { decodeSession } from '../../ts/blob/decode.ts';
+import { encodeSession } from '../../ts/blob/encode.ts';
 import { validateBlob } from '../../ts/cli/validate.ts';
 import { findFaults } from '../../ts/session/generated/validator.ts';
 import { hasError, type Issue } from '../../ts/session/issue.ts';
@@ -59,14 +61,28 @@ function bytesOf(one: Case): Uint8Array {
   return Buffer.from(template.replace(replace, () => fill));
 }
 
-/** In neutral pointers. */
-async function judge(one: Case): Promise<Issue[]> {
+/** The text blob of a case, or the issues that keep it from being one. */
+function blobOf(one: Case): { blob: Buffer; toNeutral: (pointer: string) => string } | Issue[] {
   const parsed = parseJson(bytesOf(one));
   if (hasError(parsed.issues)) return parsed.issues;
   if (one.expand) place(parsed.value, one.expand.pointer, one.expand.repeat.repeat(one.expand.times));
   const { header, state, lines, toNeutral } = translateNeutral(parsed.value);
-  const blob = Buffer.from([JSON.stringify(header), JSON.stringify(state), ...lines, ''].join('\n'));
-  return (await validateBlob(blob, NOW)).map((issue) => ({ ...issue, pointer: toNeutral(issue.pointer) }));
+  return { blob: Buffer.from([JSON.stringify(header), JSON.stringify(state), ...lines, ''].join('\n')), toNeutral };
+}
+
+/** The state document of a text blob, with the hash of its content in place of each reference. */
+function stateOf(blob: Uint8Array): unknown {
+  const [header = '', state = ''] = Buffer.from(blob).toString().split('\n');
+  const { sections } = JSON.parse(header) as { sections: { id: string; sha256: string }[] };
+  const hashes = new Map(sections.map(({ id, sha256 }) => [id, sha256]));
+  return JSON.parse(state, (name, value: unknown) => (name === '$section' ? hashes.get(String(value)) : value));
+}
+
+/** In neutral pointers. */
+async function judge(one: Case): Promise<Issue[]> {
+  const made = blobOf(one);
+  if (Array.isArray(made)) return made;
+  return (await validateBlob(made.blob, NOW)).map((issue) => ({ ...issue, pointer: made.toNeutral(issue.pointer) }));
 }
 
 function place(document: unknown, pointer: string, value: string): void {
@@ -101,6 +117,20 @@ describe.skipIf(cases.length === 0)('the corpus', () => {
     if (one.expectCode !== undefined) expect(issues.map(({ code }) => code)).toEqual([one.expectCode]);
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
+
+  const documents = cases.filter(({ verdict, session }) => verdict === 'valid' && session !== undefined);
+  test.each(documents.map((one) => [one.id, one] as const))(
+    '%s: load and save give back every value, in both framings',
+    async (_id, one) => {
+      const made = blobOf(one);
+      if (Array.isArray(made)) throw new Error('a valid case that is no JSON');
+      const options = { textSectionUnits: Number.POSITIVE_INFINITY };
+      for (const framing of ['text', 'packed'] as const) {
+        const saved = await encodeSession(await decodeSession(made.blob), { ...options, framing });
+        expect(stateOf(await encodeSession(await decodeSession(saved), options))).toEqual(stateOf(made.blob));
+      }
+    },
+  );
 
   test('an independent validator judges every document of the corpus as the generated code does', async () => {
     const judge = await loadJudge('2.0');
