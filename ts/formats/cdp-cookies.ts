@@ -13,12 +13,16 @@ import {
   dotDomain,
   loseAllButCookies,
   loseDetails,
+  PRIORITIES,
   type ReadOptions,
   type ReadResult,
   readCookies,
   readCrossSiteAncestor,
   readDotDomain,
   readPath,
+  SAME_SITE_NAMES,
+  SAME_SITES,
+  SCHEMES,
 } from './cookie-file.ts';
 import { type Loss, lose } from './loss.ts';
 import { Place } from './place.ts';
@@ -50,23 +54,8 @@ export interface PuppeteerCookie extends CookieParam {
   partitionKey?: { sourceOrigin: string; hasCrossSiteAncestor: boolean };
 }
 
-const SAME_SITES = new Map<unknown, Cookie['sameSite']>([
-  ['Strict', 'strict'],
-  ['Lax', 'lax'],
-  ['None', 'none'],
-  ['Default', 'unset'],
-]);
-const PRIORITIES = new Map<unknown, NonNullable<Cookie['priority']>>([
-  ['Low', 'low'],
-  ['Medium', 'medium'],
-  ['High', 'high'],
-]);
-const SCHEMES = new Map<unknown, NonNullable<Cookie['sourceScheme']>>([
-  ['Unset', 'unset'],
-  ['Secure', 'secure'],
-  ['NonSecure', 'non-secure'],
-]);
-const SAME_SITE_NAMES = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
+/** Puppeteer over BiDi says Default. */
+const SAME_SITES_OR_DEFAULT: ReadonlyMap<unknown, Cookie['sameSite']> = new Map([...SAME_SITES, ['Default', 'unset']]);
 const PRIORITY_NAMES = { low: 'Low', medium: 'Medium', high: 'High' } as const;
 const SCHEME_NAMES = { unset: 'Unset', secure: 'Secure', 'non-secure': 'NonSecure' } as const;
 
@@ -104,7 +93,7 @@ function readCookie(place: Place, siteName: string, losses: Loss[]): Cookie | nu
     path: place.optional('path') === null ? '/' : readPath(place.member('path')),
     secure: place.optional('secure')?.boolean() ?? false,
     httpOnly: place.optional('httpOnly')?.boolean() ?? false,
-    sameSite: place.optional('sameSite')?.oneOf(SAME_SITES) ?? 'unset',
+    sameSite: place.optional('sameSite')?.oneOf(SAME_SITES_OR_DEFAULT) ?? 'unset',
     expiresAt: readExpires(place, losses),
     ...(priority === undefined ? {} : { priority }),
     ...(sourceScheme === undefined ? {} : { sourceScheme }),

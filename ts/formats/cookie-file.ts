@@ -25,6 +25,24 @@ export interface ReadResult {
 /** The last millisecond of the year 9999, the end of time for a Session. */
 export const MAX_TIME_MS = 253_402_300_799_999;
 
+/** SameSite, priority and source scheme as the DevTools protocol, WebDriver and what was made after them spell them. */
+export const SAME_SITES: ReadonlyMap<unknown, Cookie['sameSite']> = new Map([
+  ['Strict', 'strict'],
+  ['Lax', 'lax'],
+  ['None', 'none'],
+]);
+export const SAME_SITE_NAMES = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
+export const PRIORITIES: ReadonlyMap<unknown, NonNullable<Cookie['priority']>> = new Map([
+  ['Low', 'low'],
+  ['Medium', 'medium'],
+  ['High', 'high'],
+]);
+export const SCHEMES: ReadonlyMap<unknown, NonNullable<Cookie['sourceScheme']>> = new Map([
+  ['Unset', 'unset'],
+  ['Secure', 'secure'],
+  ['NonSecure', 'non-secure'],
+]);
+
 /** Members of a cookie that some formats leave to the browser. */
 export type CookieDetail = 'sameSite' | 'httpOnly' | 'secure' | 'createdAt' | 'priority' | 'sourceScheme' | 'sourcePort';
 

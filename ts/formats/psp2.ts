@@ -17,32 +17,20 @@ import type {
 import {
   clampTime,
   emptySession,
+  PRIORITIES,
   type ReadOptions,
   type ReadResult,
   readCookies,
   readCrossSiteAncestor,
   readDotDomain,
   readPath,
+  SAME_SITES,
+  SCHEMES,
 } from './cookie-file.ts';
 import { LastOf, type Loss, lose, loseAll } from './loss.ts';
 import { type FileRecord, keyAt, keyOf, makeRecords } from './object-store.ts';
 import { isOrigin, Place } from './place.ts';
 
-const SAME_SITES = new Map<unknown, Cookie['sameSite']>([
-  ['Strict', 'strict'],
-  ['Lax', 'lax'],
-  ['None', 'none'],
-]);
-const PRIORITIES = new Map<unknown, NonNullable<Cookie['priority']>>([
-  ['Low', 'low'],
-  ['Medium', 'medium'],
-  ['High', 'high'],
-]);
-const SCHEMES = new Map<unknown, NonNullable<Cookie['sourceScheme']>>([
-  ['Unset', 'unset'],
-  ['Secure', 'secure'],
-  ['NonSecure', 'non-secure'],
-]);
 const STATES = new Map<unknown, Permission['state']>([
   ['granted', 'granted'],
   ['denied', 'denied'],

@@ -21,6 +21,8 @@ import {
   readCookies,
   readDotDomain,
   readPath,
+  SAME_SITE_NAMES,
+  SAME_SITES,
   withoutPartitioned,
 } from './cookie-file.ts';
 import { type Loss, lose } from './loss.ts';
@@ -45,13 +47,6 @@ export interface WebDriverHost {
   host: string;
   cookies: WebDriverCookie[];
 }
-
-const SAME_SITES = new Map<unknown, Cookie['sameSite']>([
-  ['Strict', 'strict'],
-  ['Lax', 'lax'],
-  ['None', 'none'],
-]);
-const SAME_SITE_NAMES = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
 
 /**
  * The Session that WebDriver cookies describe: an array as a driver returns it, where every cookie has its `domain`, or the groups that

@@ -8,7 +8,7 @@
  *     partitionKey    site, with _crHasCrossSiteAncestor beside it   <->  { topLevelSite, hasCrossSiteAncestor }
  */
 import type { Cookie, CookiePartitionKey } from '../../session/session.ts';
-import { dotDomain, keepCookie, loseDetails, readDotDomain, readPath } from '../cookie-file.ts';
+import { dotDomain, keepCookie, loseDetails, readDotDomain, readPath, SAME_SITE_NAMES, SAME_SITES } from '../cookie-file.ts';
 import { type Loss, lose } from '../loss.ts';
 import type { Place } from '../place.ts';
 
@@ -31,13 +31,6 @@ export interface StorageStateCookie {
 
 /** The last second of the year 9999: Playwright refuses a whole file for one cookie that lives longer. */
 const MAX_EXPIRES_SECONDS = 253_402_300_799;
-
-const SAME_SITES = new Map<unknown, Cookie['sameSite']>([
-  ['Strict', 'strict'],
-  ['Lax', 'lax'],
-  ['None', 'none'],
-]);
-const SAME_SITE_NAMES = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
 
 /** Reads one cookie. What a hand-written file leaves out means what it means to Playwright: session, false, false, unset. */
 export function readCookie(place: Place): Cookie {
