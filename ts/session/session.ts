@@ -1,9 +1,11 @@
 /**
- * What a Session is: plain data, the waist between browsers and storage. Types only; nothing here reads a browser or a byte.
+ * What a Session is: plain data, the waist between browsers and storage. Types, and the two ways between a section and what it stands for.
  *
  * Time is integer milliseconds since the Unix epoch. Strings are UTF-16 and may hold lone surrogates and NUL. "Not there" is null,
  * and a member that is absent stays absent. Names are those of RFC 6265bis, the Storage Standard and Indexed Database 3.0.
  */
+import { PspError } from '../errors.ts';
+import { ByteReader } from './clone/bytes.ts';
 
 /** Schema version of the documents that this code writes, `<major>.<minor>`. */
 export const SCHEMA_VERSION = '2.0';
@@ -276,19 +278,16 @@ export function section(bytes: Uint8Array<ArrayBuffer>, mediaType: string): Sect
   return { mediaType, length: bytes.length, bytes: async () => bytes };
 }
 
-/** A value of web storage as a string, wherever it is kept. Rejects as the section's `bytes()` does. */
+/** A value of web storage as a string, wherever it is kept. Rejects as the section's `bytes()` does, and with `SESSION_INVALID` for half a unit. */
 export async function textOf(value: string | Section): Promise<string> {
   if (typeof value === 'string') return value;
   const bytes = await value.bytes();
+  if (bytes.length % 2 !== 0)
+    throw new PspError('SESSION_INVALID', `a text section has ${bytes.length} bytes, which is no number of UTF-16 units`);
   try {
     return new TextDecoder('utf-16le', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     // A lone surrogate, which that decoder does not take, or a platform without it: unit by unit, many times slower.
+    return new ByteReader(bytes).utf16(bytes.length / 2);
   }
-  const units = new Uint16Array(bytes.length >> 1);
-  for (let i = 0; i < units.length; i++) units[i] = (bytes[2 * i] as number) | ((bytes[2 * i + 1] as number) << 8);
-  const parts: string[] = [];
-  // In pieces: one huge argument list overflows the stack.
-  for (let i = 0; i < units.length; i += 0x2000) parts.push(String.fromCharCode(...units.subarray(i, i + 0x2000)));
-  return parts.join('');
 }

@@ -1,6 +1,6 @@
 /**
  * Whether parsed JSON is a session: the schema stage, run by code that is generated from `schema/` (no evaluation at run time), then the semantic
- * stage, the rules that no schema can say. Names the place and the rule of a fault, never a value. A Session is judged by `session-check.ts`.
+ * stage, the rules that no schema can say. Names the place and the rule of a fault, never a value. A Session is judged by `check.ts`.
  */
 import { PspError } from '../errors.ts';
 import type { HeaderShape, StateShape } from './generated/document.ts';

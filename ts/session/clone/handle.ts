@@ -71,18 +71,31 @@ type Made = { readonly parent: FileSystemDirectoryHandle; readonly name: string 
  */
 async function openHandle(kind: Kind, path: readonly string[]): Promise<object | null> {
   const made: Made = [];
-  try {
-    let handle: FileSystemHandle = await navigator.storage.getDirectory();
-    for (const [depth, name] of path.entries()) {
-      const last = depth === path.length - 1;
-      handle = await enter(handle as FileSystemDirectoryHandle, name, last ? kind : 'directory', made);
-    }
-    return handle;
-  } catch {
-    return null;
-  } finally {
-    for (const { parent, name } of made.reverse()) await parent.removeEntry(name).catch(() => undefined);
+  const handle = await walk(kind, path, made).catch(() => null);
+  // What cannot be removed again would be a file that nobody asked for: then there is no handle, and the record is refused and reported.
+  return (await removeAll(made)) ? handle : null;
+}
+
+async function walk(kind: Kind, path: readonly string[], made: Made): Promise<FileSystemHandle> {
+  let handle: FileSystemHandle = await navigator.storage.getDirectory();
+  for (const [depth, name] of path.entries()) {
+    const last = depth === path.length - 1;
+    handle = await enter(handle as FileSystemDirectoryHandle, name, last ? kind : 'directory', made);
   }
+  return handle;
+}
+
+/** Whether all of it is gone. */
+async function removeAll(made: Made): Promise<boolean> {
+  let gone = true;
+  for (const { parent, name } of made.reverse()) {
+    const removed = parent.removeEntry(name).then(
+      () => true,
+      () => false,
+    );
+    gone = (await removed) && gone;
+  }
+  return gone;
 }
 
 async function enter(parent: FileSystemDirectoryHandle, name: string, kind: Kind, made: Made): Promise<FileSystemHandle> {
