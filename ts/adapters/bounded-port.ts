@@ -3,10 +3,14 @@
  * hangs, shows a dialog or is stopped in a debugger answers no command, and Playwright waits for such a page even when a session ends.
  */
 import type { ChromiumPort, OpenPage } from './chromium-port.ts';
+import { unlessClosing } from './closing.ts';
 import { withDeadline } from './deadline.ts';
 import type { Commands, DevToolsSession } from './protocol.ts';
 
-/** `port`, with `ADAPTER_TIMEOUT` after `timeoutMs` for each step. */
+/**
+ * `port`, with `ADAPTER_TIMEOUT` after `timeoutMs` for each step. A step that only a browser on its way out refuses (listing or opening pages, reading all
+ * cookies) is `ADAPTER_DISCONNECTED` then.
+ */
 export function boundPort<Handle>(port: ChromiumPort<Handle>, timeoutMs: number): ChromiumPort<Handle> {
   const boundSession = (session: DevToolsSession): DevToolsSession => ({
     send: <M extends keyof Commands>(method: M, params: Commands[M]['params']) =>
@@ -19,10 +23,17 @@ export function boundPort<Handle>(port: ChromiumPort<Handle>, timeoutMs: number)
     release: () => withDeadline(page.release(), timeoutMs, 'letting go of a page'),
     close: () => withDeadline(page.close(), timeoutMs, 'closing a page'),
   });
+  const essential = <T>(what: string, work: () => Promise<T>): Promise<T> =>
+    unlessClosing(port.isClosed, () => withDeadline(work(), timeoutMs, what));
+  const browser = boundSession(port.browser);
   return {
     ...port,
-    browser: boundSession(port.browser),
-    pages: async () => (await withDeadline(port.pages(), timeoutMs, 'listing the pages')).map(boundPage),
-    newPage: async () => boundPage(await withDeadline(port.newPage(), timeoutMs, 'opening a page')),
+    browser: {
+      ...browser,
+      send: (method, params) =>
+        method === 'Storage.getCookies' ? unlessClosing(port.isClosed, () => browser.send(method, params)) : browser.send(method, params),
+    },
+    pages: async () => (await essential('listing the pages', port.pages)).map(boundPage),
+    newPage: async () => boundPage(await essential('opening a page', port.newPage)),
   };
 }

@@ -5,6 +5,7 @@
 import { PspError } from '../errors.ts';
 import { captureChromium } from './capture.ts';
 import type { ChromiumPort, OpenPage } from './chromium-port.ts';
+import { unlessClosing } from './closing.ts';
 import { withDeadline } from './deadline.ts';
 import type { Driver } from './driver.ts';
 import type { Commands, DevToolsSession, Events } from './protocol.ts';
@@ -71,13 +72,16 @@ async function withPort<Page extends PageLike, T>(
 ): Promise<T> {
   const browser = context.browser();
   const isClosed = (): boolean => browser !== null && !browser.isConnected();
+  const newPage = (): Promise<Page> => asked('opening a page', isClosed, () => context.newPage());
   const open = context.pages();
-  const anchor = open[0] ?? (await context.newPage());
+  const anchor = open[0] ?? (await unlessClosing(isClosed, newPage));
   try {
-    const anchorSession = wrap(await newSession(context, anchor), isClosed);
+    const anchorSession = await unlessClosing(isClosed, () => newSession(context, anchor, isClosed)).catch(notChromium);
     const { targetInfo } = await anchorSession.send('Target.getTargetInfo', {});
     // A persistent context may have no browser object; its pages are in the default context, where a page session takes cookie commands too.
-    const browserSession = browser === null ? anchorSession : wrap(await browser.newBrowserCDPSession(), isClosed);
+    const newBrowserSession = (own: BrowserLike): Promise<Session> =>
+      asked('a DevTools session', isClosed, async () => wrap(await own.newBrowserCDPSession(), isClosed));
+    const browserSession = browser === null ? anchorSession : await unlessClosing(isClosed, () => newBrowserSession(browser));
     try {
       return await work({
         tool: 'playwright',
@@ -85,7 +89,7 @@ async function withPort<Page extends PageLike, T>(
         browserContextId: browser === null ? undefined : targetInfo.browserContextId,
         isClosed,
         pages: () => Promise.all(open.map((page) => openPage(context, page, isClosed))),
-        newPage: async () => openPage(context, await context.newPage(), isClosed),
+        newPage: async () => openPage(context, await newPage(), isClosed),
       });
     } finally {
       await Promise.allSettled([anchorSession.detach(), browserSession.detach()]);
@@ -95,12 +99,12 @@ async function withPort<Page extends PageLike, T>(
   }
 }
 
-async function newSession<Page extends PageLike>(context: BrowserContextLike<Page>, page: Page): Promise<CdpSessionLike> {
-  try {
-    return await context.newCDPSession(page as never);
-  } catch (cause) {
-    throw new PspError('ADAPTER_UNSUPPORTED', 'this Playwright context gives no DevTools session: only Chromium does', { cause });
-  }
+type Session = DevToolsSession & { detach(): Promise<void> };
+
+/** A DevTools session on `page`. */
+async function newSession<Page extends PageLike>(context: BrowserContextLike<Page>, page: Page, isClosed: () => boolean): Promise<Session> {
+  const session = await asked('a DevTools session', isClosed, () => context.newCDPSession(page as never));
+  return wrap(session, isClosed);
 }
 
 async function openPage<Page extends PageLike>(
@@ -108,14 +112,31 @@ async function openPage<Page extends PageLike>(
   page: Page,
   isClosed: () => boolean,
 ): Promise<OpenPage<Page>> {
-  const session = wrap(await newSession(context, page), isClosed);
+  const session = await newSession(context, page, isClosed);
   return {
     session,
     handle: page,
     url: page.url(),
-    release: () => session.detach(),
-    close: () => page.close(),
+    release: () => asked('ending a DevTools session', isClosed, () => session.detach()),
+    close: () => asked('closing a page', isClosed, () => page.close()),
   };
+}
+
+/** The first DevTools session fails where there is no such protocol. */
+function notChromium(cause: unknown): never {
+  if (!(cause instanceof PspError) || cause.code !== 'ADAPTER_PROTOCOL') throw cause;
+  throw new PspError('ADAPTER_UNSUPPORTED', 'this Playwright context gives no DevTools session: only Chromium does', { cause });
+}
+
+/** What Playwright answers to `what`; its own errors become coded ones. */
+async function asked<T>(what: string, isClosed: () => boolean, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof PspError) throw cause;
+    if (isClosed()) throw new PspError('ADAPTER_DISCONNECTED', `the browser went away during ${what}`, { cause });
+    throw new PspError('ADAPTER_PROTOCOL', `${what} was refused by the browser`, { cause });
+  }
 }
 
 /** Playwright types each method; here they are the names of `protocol.ts`, so the types are put aside in this one place. */
@@ -125,17 +146,11 @@ interface UntypedSession {
   off(event: string, listener: (params: never) => void): void;
 }
 
-function wrap(session: CdpSessionLike, isClosed: () => boolean): DevToolsSession & { detach(): Promise<void> } {
+function wrap(session: CdpSessionLike, isClosed: () => boolean): Session {
   const untyped = session as unknown as UntypedSession;
   return {
-    async send<M extends keyof Commands>(method: M, params: Commands[M]['params']): Promise<Commands[M]['result']> {
-      try {
-        return (await untyped.send(method, params)) as Commands[M]['result'];
-      } catch (cause) {
-        if (isClosed()) throw new PspError('ADAPTER_DISCONNECTED', `the browser went away during ${method}`, { cause });
-        throw new PspError('ADAPTER_PROTOCOL', `${method} was refused by the browser`, { cause });
-      }
-    },
+    send: <M extends keyof Commands>(method: M, params: Commands[M]['params']) =>
+      asked(method, isClosed, () => untyped.send(method, params) as Promise<Commands[M]['result']>),
     on<E extends keyof Events>(event: E, listener: (params: Events[E]) => void): () => void {
       untyped.on(event, listener as (params: never) => void);
       return () => untyped.off(event, listener as (params: never) => void);
