@@ -4,7 +4,8 @@
  *
  *     node dist/bench/blob-memory.js <naive | whole | stream | peek> <file>
  */
-import { closeSync, createReadStream, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { decodeSession, peekBlob, readBlob } from '../ts/index.ts';
 import { sectionsOf } from '../ts/session/document.ts';
 
@@ -22,9 +23,11 @@ const READERS: Readonly<Record<string, () => Promise<number>>> = {
     return sum;
   },
   async stream() {
-    const { sections } = await readBlob(createReadStream(file) as AsyncIterable<Uint8Array>);
+    const handle = await open(file);
+    const { sections } = await readBlob(handle.readableWebStream({ type: 'bytes' }) as ReadableStream<Uint8Array>);
     let sum = 0;
     for await (const { bytes } of sections) sum += bytes.length;
+    await handle.close();
     return sum;
   },
   async peek() {

@@ -49,7 +49,25 @@ function streamOf(bytes: Uint8Array, size: number): ReadableStream<Uint8Array> {
       else controller.enqueue(value);
     },
   });
-  return { getReader: () => stream.getReader() } as ReadableStream<Uint8Array>;
+  return { getReader: stream.getReader.bind(stream) } as ReadableStream<Uint8Array>;
+}
+
+/** Fills whatever buffer the reader brings, and says when it is let go. */
+function byteStreamOf(bytes: Uint8Array, size: number, onCancel = (): void => undefined): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    type: 'bytes',
+    pull(controller) {
+      const request = controller.byobRequest as ReadableStreamBYOBRequest;
+      const view = request.view as Uint8Array;
+      const part = bytes.subarray(at, at + Math.min(size, view.byteLength));
+      new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(part);
+      at += part.length;
+      if (part.length === 0) controller.close();
+      request.respond(part.length);
+    },
+    cancel: onCancel,
+  });
 }
 
 async function collect(parts: AsyncIterable<StreamedSection>): Promise<StreamedSection[]> {
@@ -161,7 +179,7 @@ describe.each(['text', 'packed'] as const)('%s framing', (framing) => {
 
   test.each([1, 7, 4096])('the streaming reader gives session and sections from chunks of %d bytes', async (size) => {
     const blob = await encodeSession(FULL_SESSION, { framing, codec: 'gzip', ...SMALL });
-    for (const source of [inChunks(blob, size), streamOf(blob, size)]) {
+    for (const source of [inChunks(blob, size), streamOf(blob, size), byteStreamOf(blob, size)]) {
       const { session, sections } = await readBlob(source);
       const content = new Map((await collect(sections)).map(({ section: one, bytes }) => [one, bytes]));
       const found = [...sectionsOf(session).keys()];
@@ -170,6 +188,27 @@ describe.each(['text', 'packed'] as const)('%s framing', (framing) => {
       for (const one of found) Object.assign(one, { bytes: async () => content.get(one) });
       expect(await resolve(session)).toStrictEqual(await resolve(await decodeSession(blob)));
     }
+  });
+
+  test('the source is closed when its reader leaves early, or refuses it', async () => {
+    const blob = await encodeSession(FULL_SESSION, { framing, ...SMALL });
+    let closings = 0;
+    const close = (): void => void closings++;
+    const { sections } = await readBlob(byteStreamOf(blob, 1000, close));
+    for await (const _ of sections) break;
+    expect(closings).toBe(1);
+    await failureOf(readBlob(byteStreamOf(new Uint8Array(100), 1000, close)));
+    expect(closings).toBe(2);
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      try {
+        yield* inChunks(blob, 1000);
+      } finally {
+        close();
+      }
+    }
+    const iterated = await readBlob(chunks());
+    for await (const _ of iterated.sections) break;
+    expect(closings).toBe(3);
   });
 
   test('the streaming reader refuses what the other does, wherever it is cut', async () => {

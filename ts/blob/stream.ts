@@ -1,5 +1,5 @@
 /** Blobs written and read piece by piece, with one section in memory at a time. The bytes are those of `encode.ts`; the checks those of `decode.ts`. */
-import { fromDocuments } from '../session/document.ts';
+import { fromDocuments, type SectionEntry } from '../session/document.ts';
 import type { Section, Session } from '../session/session.ts';
 import { concatenate } from './codec.ts';
 import { type DecodeOptions, resolveFrom } from './decode.ts';
@@ -46,7 +46,10 @@ async function writeChunks(session: Session, write: WriteChunk, options: EncodeO
 export interface StreamedBlob {
   /** The sections in it are those that `sections` gives; their `bytes()` reject with a TypeError. */
   readonly session: Session;
-  /** To be read once. What is not read is not checked. Rejects as `bytes()` of a decoded session does, and where the blob ends early. */
+  /**
+   * To be read once; the source is closed where the reading ends, early or not. What is not read is not checked. Rejects as `bytes()` of a decoded
+   * session does, and where the blob ends early.
+   */
   readonly sections: AsyncIterable<StreamedSection>;
 }
 
@@ -58,7 +61,8 @@ export interface StreamedSection {
 }
 
 /**
- * Reads a blob of either framing from a stream: resolves when header and state are read.
+ * Reads a blob of either framing from a stream: resolves when header and state are read. A stream of type `bytes`
+ * (`FileHandle.readableWebStream({ type: 'bytes' })`) costs the least memory: it is read into one small buffer, instead of a new one for each chunk.
  *
  * @throws PspError as `decodeSession`, and what the stream throws.
  */
@@ -67,6 +71,15 @@ export async function readBlob(
   options: DecodeOptions = {},
 ): Promise<StreamedBlob> {
   const chunks = new ChunkReader(source);
+  try {
+    return await openBlob(chunks, options);
+  } catch (error) {
+    await chunks.close();
+    throw error;
+  }
+}
+
+async function openBlob(chunks: ChunkReader, options: DecodeOptions): Promise<StreamedBlob> {
   const rules = detectFraming(await chunks.peek(8));
   const header = readHeader((await chunks.take(await findHeader(chunks, rules))).subarray(rules.headerStart));
   checkTable(header, rules);
@@ -75,25 +88,38 @@ export async function readBlob(
   const documents = await readDocuments(header, await chunks.take(header.state.length));
   const stateEnd = chunks.taken;
   await takeFill(chunks, rules, rules.sectionsStart(stateEnd) - stateEnd);
-  const maxBytes = options.maxSectionBytes ?? MAX_SECTION_BYTES;
   const handles = header.sections.map((entry) => lazySection(entry, Number.POSITIVE_INFINITY, notHere));
   const session = fromDocuments(documents.header, documents.state, resolveFrom(header, handles));
 
   async function* sections(): AsyncGenerator<StreamedSection> {
-    for (const [i, entry] of header.sections.entries()) {
-      if (entry.rawLength > maxBytes || entry.length > 2 * maxBytes + 64) {
-        throw blobError('BLOB_LIMIT', `section ${entry.id} has more than ${maxBytes} bytes`, { section: entry.id });
+    try {
+      for (const [i, entry] of header.sections.entries()) {
+        yield { section: handles[i] as Section, bytes: await takeSection(chunks, rules, entry, options) };
       }
-      const start = chunks.taken;
-      const framed = await chunks.take(entry.length);
-      const end = entry.offset + entry.length;
-      await takeFill(chunks, rules, rules.nextOffset(end) - end);
-      const bytes = await lazySection(entry, maxBytes, () => rules.unwrap(framed, entry, start)).bytes();
-      yield { section: handles[i] as Section, bytes };
+      await chunks.expectEnd();
+    } finally {
+      await chunks.close();
     }
-    await chunks.expectEnd();
   }
   return { session, sections: sections() };
+}
+
+async function takeSection(
+  chunks: ChunkReader,
+  rules: FramingRules,
+  entry: SectionEntry,
+  options: DecodeOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const maxBytes = options.maxSectionBytes ?? MAX_SECTION_BYTES;
+  if (entry.rawLength > maxBytes || entry.length > 2 * maxBytes + 64) {
+    throw blobError('BLOB_LIMIT', `section ${entry.id} has more than ${maxBytes} bytes`, { section: entry.id });
+  }
+  const start = chunks.taken;
+  // What the text framing unwraps is memory of its own, so its lines can share theirs.
+  const framed = rules.name === 'text' ? await chunks.takeBriefly(entry.length) : await chunks.take(entry.length);
+  const end = entry.offset + entry.length;
+  await takeFill(chunks, rules, rules.nextOffset(end) - end);
+  return lazySection(entry, maxBytes, () => rules.unwrap(framed, entry, start)).bytes();
 }
 
 function notHere(): never {
@@ -123,66 +149,98 @@ class ChunkReader {
   /** Bytes taken so far. */
   taken = 0;
   readonly #chunks: AsyncIterator<Uint8Array>;
-  #waiting: Uint8Array[] = [];
-  #available = 0;
+  /** Bytes that were read and not taken. Once they are none, the next chunk may overwrite them. */
+  #waiting: Uint8Array = new Uint8Array(0);
+  /** Memory for what is taken briefly. */
+  #brief: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
   constructor(source: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>) {
-    this.#chunks = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : readAll(source);
+    this.#chunks = 'getReader' in source ? chunksOf(source) : source[Symbol.asyncIterator]();
   }
 
   /** The next bytes, which stay: `length` of them, or fewer where the stream ends. */
   async peek(length: number): Promise<Uint8Array> {
-    await this.#fill(length);
-    const whole = this.#join();
-    return whole.subarray(0, length);
+    if (this.#waiting.length >= length) return this.#waiting.subarray(0, length);
+    const parts = [this.#waiting.slice()];
+    let sum = this.#waiting.length;
+    while (sum < length) {
+      const { done, value } = await this.#chunks.next();
+      if (done) break;
+      parts.push(value.slice());
+      sum += value.length;
+    }
+    this.#waiting = concatenate(parts, sum);
+    return this.#waiting.subarray(0, length);
   }
 
   /** The next `length` bytes. @throws PspError `BLOB_TRUNCATED` */
-  async take(length: number): Promise<Uint8Array<ArrayBuffer>> {
-    await this.#fill(length);
-    if (this.#available < length) {
-      const details = { expected: this.taken + length, found: this.taken + this.#available };
-      throw blobError('BLOB_TRUNCATED', `the blob has ${details.found} bytes, at least ${details.expected} expected`, details);
-    }
-    const bytes = new Uint8Array(length);
-    for (let at = 0; at < length; ) {
-      const chunk = this.#waiting.shift() as Uint8Array;
-      const part = chunk.subarray(0, length - at);
-      bytes.set(part, at);
-      at += part.length;
-      if (part.length < chunk.length) this.#waiting.unshift(chunk.subarray(part.length));
-    }
-    this.#available -= length;
-    this.taken += length;
-    return bytes;
+  take(length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#fill(new Uint8Array(length));
+  }
+
+  /** As `take`, but the bytes stay only until the next call of this. */
+  takeBriefly(length: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#brief.length < length) this.#brief = new Uint8Array(length);
+    return this.#fill(this.#brief.subarray(0, length));
+  }
+
+  /** Ends the reading: nobody else will go on with this stream. */
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
   }
 
   async expectEnd(): Promise<void> {
-    await this.#fill(1);
-    if (this.#available > 0) throw blobError('BLOB_MALFORMED', 'the blob has bytes after its end', { expected: this.taken });
+    const more = await this.peek(1);
+    if (more.length > 0) throw blobError('BLOB_MALFORMED', 'the blob has bytes after its end', { expected: this.taken });
   }
 
-  async #fill(length: number): Promise<void> {
-    while (this.#available < length) {
-      const { done, value } = await this.#chunks.next();
-      if (done) return;
-      if (value.length > 0) this.#waiting.push(value);
-      this.#available += value.length;
+  async #fill(room: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    for (let at = 0; at < room.length; ) {
+      if (this.#waiting.length === 0) {
+        const { done, value } = await this.#chunks.next();
+        if (done) {
+          const details = { expected: this.taken + room.length, found: this.taken + at };
+          throw blobError('BLOB_TRUNCATED', `the blob has ${details.found} bytes, at least ${details.expected} expected`, details);
+        }
+        this.#waiting = value;
+      }
+      const part = this.#waiting.subarray(0, room.length - at);
+      room.set(part, at);
+      at += part.length;
+      this.#waiting = this.#waiting.subarray(part.length);
     }
-  }
-
-  #join(): Uint8Array {
-    if (this.#waiting.length !== 1) this.#waiting = [concatenate(this.#waiting, this.#available)];
-    return this.#waiting[0] as Uint8Array;
+    this.taken += room.length;
+    return room;
   }
 }
 
-/** Not every browser lets one iterate over a stream. */
-async function* readAll(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
+const CHUNK_BYTES = 64 * 1024;
+
+/** The chunks of a stream; those of a stream of bytes share one buffer. Not every browser lets one iterate over a stream. */
+async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const byteReader = openByteReader(stream);
+  const reader = byteReader ?? stream.getReader();
+  try {
+    for (let room = new Uint8Array(CHUNK_BYTES); ; ) {
+      const { done, value } =
+        byteReader === null ? await (reader as ReadableStreamDefaultReader<Uint8Array>).read() : await byteReader.read(room);
+      if (done) return;
+      yield value;
+      if (byteReader !== null) room = new Uint8Array(value.buffer as ArrayBuffer);
+    }
+  } finally {
+    // After the end or a failure of the stream this does nothing; what cancelling fails with is of no use to who has left.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Null for a stream that is not one of bytes. */
+function openByteReader(stream: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | null {
+  try {
+    return stream.getReader({ mode: 'byob' });
+  } catch (error) {
+    // A stream that somebody else reads refuses this reader too: the next one says so.
+    if (error instanceof TypeError) return null;
+    throw error;
   }
 }
