@@ -58,6 +58,12 @@ describe('cookies of the DevTools protocol', () => {
     expect(fromCdpCookie({ ...plain, partitionKeyOpaque: true })).toBeNull();
   });
 
+  test('a cookie in the partition of an extension is refused: a session has no word for it', () => {
+    const inPartition = (topLevelSite: string) => fromCdpCookie({ ...plain, partitionKey: { topLevelSite, hasCrossSiteAncestor: false } });
+    expect(inPartition('chrome-extension://mbnkmhocpmaklmeahnpgldfiaifepkip')).toBeNull();
+    expect(inPartition('https://top.example')?.partitionKey).toEqual({ topLevelSite: 'https://top.example', hasCrossSiteAncestor: false });
+  });
+
   test('the origin of a cookie comes from its source, or from Secure where the source is not known', () => {
     const of = (more: Partial<CdpCookie>): string => cookieOrigin(fromCdpCookie({ ...plain, ...more })!);
     expect(of({ sourceScheme: 'NonSecure', sourcePort: 8080 })).toBe('http://app.example:8080');

@@ -10,6 +10,8 @@ import { decodeSession } from '../../ts/blob/decode.ts';
 import { encodeSession, TEXT_SECTION_UNITS } from '../../ts/blob/encode.ts';
 import { exportJson } from '../../ts/blob/export.ts';
 import type { Framing } from '../../ts/blob/framing.ts';
+import { encodeValue } from '../../ts/session/clone/encode.ts';
+import { RECORDS_MEDIA_TYPE, RecordWriter } from '../../ts/session/clone/records.ts';
 import { sectionsOf } from '../../ts/session/document.ts';
 import { type Session, section, TEXT_MEDIA_TYPE, textOf } from '../../ts/session/session.ts';
 import { session as anySession } from '../session/arbitrary.ts';
@@ -204,6 +206,29 @@ describe('golden/session-2.0', () => {
       expect(await exportJson(await decodeSession(golden(name)))).toBe(expected);
     }
     expect(await exportJson(turnMembers(FULL_SESSION))).toBe(expected);
+  });
+
+  test.each<[string, unknown, boolean]>([
+    ['null', null, true],
+    ['an array', [1, [null]], true],
+    ['an array with a hole and a name, as many members as it is long', Object.assign([1, undefined], { name: 'x' }), false],
+    ['an array whose last element is a hole', Object.assign([1], { length: 2 }), false],
+    ['undefined', undefined, false],
+    ['one object in two places', Array(2).fill({}), false],
+    ['-0', -0, false],
+    ['an own __proto__', JSON.parse('{"__proto__":1}'), true],
+  ])('the export shows a value as JSON exactly where that says all of it: %s', async (_, value, isJson) => {
+    if (Array.isArray(value) && 'name' in value) delete value[1];
+    const [storage, ...others] = FULL_SESSION.storage;
+    const writer = new RecordWriter();
+    writer.add(1, value);
+    const store = { ...storage!.indexedDB[0]!.stores[0]!, recordCount: 1, records: section(writer.take(), RECORDS_MEDIA_TYPE) };
+    const database = { ...storage!.indexedDB[0]!, stores: [store] };
+    const text = await exportJson({ ...FULL_SESSION, storage: [{ ...storage!, indexedDB: [database] }, ...others] });
+    const shown = JSON.parse(text) as { storage: { indexedDB: { stores: { records: { records: unknown[] } }[] }[] }[] };
+    const [record] = shown.storage[0]!.indexedDB[0]!.stores[0]!.records.records;
+    const valueBase64 = Buffer.from(encodeValue(value).bytes).toString('base64');
+    expect(record).toEqual(isJson ? { key: 1, value } : { key: 1, valueBase64 });
   });
 
   test('the export shows what is readable, and the rest as Base64', () => {

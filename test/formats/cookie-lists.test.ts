@@ -121,8 +121,7 @@ describe('DevTools and Puppeteer', () => {
     expect(cdp({ cookies: [BARE] }).session.cookies).toEqual([READ]);
   });
 
-  test('Puppeteer cookies fit the type that Puppeteer publishes', async () => {
-    // CookieData of puppeteer-core 24, as its declarations have it.
+  test('Puppeteer cookies fit CookieData of puppeteer-core 24, copied here', async () => {
     interface CookieData {
       name: string;
       value: string;
@@ -162,6 +161,7 @@ describe('DevTools and Puppeteer', () => {
   test.skipIf(chromiumPath === null)('Chromium holds what we write, and what it reports is what was written', async () => {
     const before: Cookie[] = [
       { ...COOKIE, name: 'plain', priority: 'medium', sourceScheme: 'secure', sourcePort: 443 },
+      { ...COOKIE, name: 'lasting', expiresAt: Date.now() + 86_400_123, priority: 'medium', sourceScheme: 'secure', sourcePort: 443 },
       { ...COOKIE, name: 'wide', hostOnly: false, sameSite: 'unset', priority: 'high', sourceScheme: 'secure', sourcePort: 8443 },
       {
         ...COOKIE,

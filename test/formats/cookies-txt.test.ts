@@ -24,10 +24,12 @@ describe('reading cookies.txt', () => {
     ['HttpOnly is no comment', '#HttpOnly_app.example\tFALSE\t/\tTRUE\t0\tsid\tv', { httpOnly: true, secure: true }],
     ['an empty name', 'app.example\tFALSE\t/\tFALSE\t0\t\tv', { name: '' }],
     ['an empty value', 'app.example\tFALSE\t/\tFALSE\t0\tsid\t', { value: '' }],
+    ['an empty value after which a line was trimmed', 'app.example\tFALSE\t/\tFALSE\t0\tsid', { value: '' }],
+    ['no time at all, as Python writes it', 'app.example\tFALSE\t/\tFALSE\t\tsid\tv', {}],
     [
       'flags in lower case, and CR LF',
-      'app.example\tfalse\t/a b\ttrue\t0\tsid\tv=1; "x"\r',
-      { secure: true, path: '/a b', value: 'v=1; "x"' },
+      'app.example\tfalse\t/a b\ttrue\t0\tsid\tv=1, "x"\r',
+      { secure: true, path: '/a b', value: 'v=1, "x"' },
     ],
   ])('%s', (_, line, expected) => {
     const { session, losses } = read(`\ufeff# Netscape HTTP Cookie File\n\n# ${SECRET}\n   \n${line}\n`);
@@ -42,7 +44,7 @@ describe('reading cookies.txt', () => {
   });
 
   test.each([
-    [`app.example\tFALSE\t/\tFALSE\t0\t${SECRET}`],
+    [`app.example\tFALSE\t/\tFALSE\t${SECRET}`],
     [`app.example\tFALSE\t/\tFALSE\t0\tsid\t${SECRET}\t`],
     [`app.example FALSE / FALSE 0 sid ${SECRET}`],
     [`app.example\tYES\t/\tFALSE\t0\tsid\t${SECRET}`],
@@ -50,7 +52,7 @@ describe('reading cookies.txt', () => {
     [`app.example\tTRUE\t${SECRET}\tFALSE\t0\tsid\tv`],
     [`app.example\tTRUE\t/\tFALSE\t-1\tsid\t${SECRET}`],
     [`app.example\tTRUE\t/\tFALSE\t1.5\tsid\t${SECRET}`],
-    [`app.example\tTRUE\t/\tFALSE\t\tsid\t${SECRET}`],
+    [`app.example\tTRUE\t/\tFALSE\t \tsid\t${SECRET}`],
     [`\tTRUE\t/\tFALSE\t0\tsid\t${SECRET}`],
     [`http://${SECRET}/\tTRUE\t/\tFALSE\t0\tsid\tv`],
     [`#HttpOnly_\tTRUE\t/\tFALSE\t0\tsid\t${SECRET}`],
@@ -173,4 +175,32 @@ describe.skipIf(!hasCurl)(CURL_GROUP, () => {
       ]),
     );
   });
+});
+
+const PYTHON_GROUP = 'cookies.txt with the real http.cookiejar of Python';
+const hasPython = requireTool('python3', spawnSync('python3', ['-c', 'import http.cookiejar']).status === 0, PYTHON_GROUP);
+
+test.skipIf(!hasPython)(`${PYTHON_GROUP}: it loads what we write, and what it saves of that is read as it was`, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'psp-cookies-txt-'));
+  try {
+    const [ours, theirs] = [join(folder, 'ours.txt'), join(folder, 'theirs.txt')];
+    const cookies: Cookie[] = [
+      { ...BASE, name: 'host', value: 'h', httpOnly: true },
+      { ...BASE, name: 'wide', value: 'a=b "c"', hostOnly: false, secure: true, expiresAt: 2_000_000_000_000 },
+      { ...BASE, name: '', value: 'nameless', path: '/deep' },
+    ];
+    writeFileSync(ours, (await writeCookiesTxt(sessionWith({ cookies }))).text);
+    const program = `
+import http.cookiejar, sys
+jar = http.cookiejar.MozillaCookieJar()
+jar.load(sys.argv[1], ignore_discard=True, ignore_expires=True)
+jar.save(sys.argv[2], ignore_discard=True, ignore_expires=True)`;
+    await promisify(execFile)('python3', ['-c', program, ours, theirs]);
+    const { session, losses } = read(readFileSync(theirs, 'utf8'));
+    expect(losses).toEqual([]);
+    const byName = (list: readonly Cookie[]): Cookie[] => [...list].sort((a, b) => (a.name < b.name ? -1 : 1));
+    expect(byName(session.cookies)).toEqual(byName(cookies));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

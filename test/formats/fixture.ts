@@ -70,17 +70,19 @@ export const text: fc.Arbitrary<string> = fc.string({
 export const host: fc.Arbitrary<string> = fc.constantFrom('a', 'b.example', '127.0.0.1', '[::1]');
 const time = fc.oneof(fc.integer({ min: 0, max: 253_402_300_799_999 }), fc.constantFrom(0, 1, 999, 1000, 253_402_300_799_001));
 
-/** A cookie of any kind, with any details. */
+const token = (pattern: RegExp): fc.Arbitrary<string> => text.map((one) => one.replace(pattern, ''));
+
+/** A cookie of any kind that a Session can hold, with any details. */
 export const cookie: fc.Arbitrary<Cookie> = fc.record<
   Cookie,
   Exclude<keyof Cookie, 'createdAt' | 'priority' | 'sourceScheme' | 'sourcePort'>
 >(
   {
-    name: text,
-    value: text,
+    name: token(/[;=\0-\x08\n-\x1f\x7f]/g),
+    value: token(/[;\0-\x08\n-\x1f\x7f]/g),
     domain: host,
     hostOnly: fc.boolean(),
-    path: text.map((rest) => `/${rest}`),
+    path: token(/[;\0-\x1f\x7f]/g).map((rest) => `/${rest}`),
     secure: fc.boolean(),
     httpOnly: fc.boolean(),
     sameSite: fc.constantFrom('unset', 'none', 'lax', 'strict'),

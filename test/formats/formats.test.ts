@@ -1,6 +1,9 @@
 /** What holds of every format that has cookies: a file comes back as what its losses say, and nothing of a session is in what is told about it. */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { encodeSession } from '../../ts/blob/encode.ts';
+import { COOKIE_TEXT } from '../../ts/formats/cookie-file.ts';
 import type { Loss, ReadResult } from '../../ts/formats/formats.ts';
 import * as formats from '../../ts/formats/formats.ts';
 import { type Cookie, type Session, section } from '../../ts/session/session.ts';
@@ -105,12 +108,34 @@ describe.each(FORMATS)('$name', ({ name, write, read, coarser = (ms) => ms }) =>
         const after = read(written.file);
         expect(after.losses).toEqual([]);
         expect(byIdentity(after.session.cookies)).toEqual(byIdentity(afterLosses(before, written.losses, coarser)));
+        await encodeSession(after.session);
         // What was written of it is all that the format can say: a second time, nothing more is lost.
         const again = await write(sessionWith({ cookies: after.session.cookies }));
         expect(again.losses.filter(({ severity }) => severity === 'dropped')).toEqual([]);
         expect(again.file).toEqual(written.file);
       }),
     );
+  });
+
+  test('a cookie that no Session can hold is dropped and told; the others stay, and the session can be written', async () => {
+    const odd: Partial<Cookie>[] = [
+      { name: `${SECRET};` },
+      { name: `${SECRET}=` },
+      { name: `${SECRET}\u0001` },
+      { value: `${SECRET};` },
+      { value: `${SECRET}\u007f` },
+      { path: `/${SECRET};` },
+      { path: `/${SECRET}\u0001` },
+      { domain: `${SECRET}.b\u00fccher.example` },
+    ];
+    // The writers believe that a session is valid, so they write what no reader shall take.
+    const { file } = await write(sessionWith({ cookies: [...odd.map((change) => ({ ...COOKIE, ...change })), COOKIE] }));
+    const { session, losses } = read(file);
+    expect(session.cookies).toHaveLength(1);
+    expect(losses.map(({ severity }) => severity)).toEqual(odd.map(() => 'dropped'));
+    expect(new Set(losses.map(({ pointer }) => pointer)).size).toBe(odd.length);
+    expect(JSON.stringify(losses)).not.toContain(SECRET);
+    await encodeSession(session);
   });
 
   test('a plain cookie is written without a loss, and a host-only one never becomes a domain cookie', async () => {
@@ -182,6 +207,13 @@ describe.each(FORMATS)('$name', ({ name, write, read, coarser = (ms) => ms }) =>
   });
 });
 
+test('a list of more than a million entries is refused before it is read', () => {
+  const list: unknown[] = new Array(1_000_001).fill({ [SECRET]: SECRET });
+  expectMalformed(() => formats.readCdpCookies(list, OPTIONS), 'DevTools cookies', '');
+  expectMalformed(() => formats.readStorageState({ cookies: list }, OPTIONS), 'storage state', '/cookies');
+  expectMalformed(() => formats.readCookiesTxt('\n'.repeat(1_000_001), OPTIONS), 'cookies.txt', '');
+});
+
 describe.each(FORMATS.filter(({ name }) => name !== 'cookies.txt'))('$name of another shape', ({ name, read }) => {
   test.each([[null], [SECRET], [7], [[SECRET]], [[[SECRET]]], [{ cookies: SECRET }], [{ cookies: [SECRET] }]])(
     'a file of another shape is refused: case %#',
@@ -196,6 +228,42 @@ describe.each(FORMATS.filter(({ name }) => name !== 'cookies.txt'))('$name of an
       expectMalformed(() => read(file), name, pointer);
     },
   );
+});
+
+test('the text that a cookie may have is what the newest schema says', () => {
+  const schema = JSON.parse(readFileSync(new URL('../../schema/session-2.0.json', import.meta.url), 'utf8')) as {
+    $defs: { cookie: { properties: Record<keyof typeof COOKIE_TEXT, { pattern: string }> } };
+  };
+  for (const member of ['name', 'value', 'path', 'domain'] as const) {
+    expect(COOKIE_TEXT[member].source).toBe(new RegExp(schema.$defs.cookie.properties[member].pattern).source);
+  }
+});
+
+/** The formats that know partitions; an extension that embeds a site has partitions of its own. */
+test.each<[string, (json: unknown) => ReadResult, object]>([
+  [
+    'DevTools',
+    (json) => formats.readCdpCookies(json, OPTIONS),
+    { topLevelSite: `chrome-extension://${SECRET}`, hasCrossSiteAncestor: true },
+  ],
+  ['Puppeteer', (json) => formats.readPuppeteerCookies(json, OPTIONS), { sourceOrigin: `chrome-extension://${SECRET}` }],
+  ['Puppeteer as a string', (json) => formats.readPuppeteerCookies(json, OPTIONS), `moz-extension://${SECRET}` as unknown as object],
+  ['Cookie-Editor', (json) => formats.readCookieEditor(json, OPTIONS), { topLevelSite: `moz-extension://${SECRET}` }],
+  ['storage state', (json) => formats.readStorageState({ cookies: json }, OPTIONS), `chrome-extension://${SECRET}` as unknown as object],
+  [
+    'PSP 2.0',
+    (json) => formats.readPsp2({ protocolVersion: '2.0.0', cookies: json }, OPTIONS),
+    `chrome-extension://${SECRET}` as unknown as object,
+  ],
+])('a cookie in the partition of an extension costs no other, and is never un-partitioned: %s', (_, read, partitionKey) => {
+  const cookie = { name: 'n', value: SECRET, domain: 'a.example', path: '/' };
+  const { session, losses } = read([
+    { ...cookie, partitionKey },
+    { ...cookie, name: 'kept' },
+  ]);
+  expect(session.cookies.map(({ name }) => name)).toEqual(['kept']);
+  expect(losses.map(({ pointer, severity }) => `${pointer.replace('/cookies', '')} ${severity}`)).toEqual(['/0 dropped']);
+  expect(JSON.stringify(losses)).not.toContain(SECRET);
 });
 
 const OPTIONS_OF_SESSION = {

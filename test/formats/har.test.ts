@@ -58,6 +58,8 @@ describe('a Set-Cookie header', () => {
     ['  n = v=1 ; x', { value: 'v=1' }],
     ['v', { name: '', value: 'v' }],
     ['__Host-n=v; Secure; Path=/', { name: '__Host-n', secure: true, path: '/' }],
+    ['=__Host-v; Secure; Path=/', { name: '', value: '__Host-v', secure: true, path: '/' }],
+    [`n=v; Path=/x; Path=/${'p'.repeat(1024)}`, { path: '/x' }],
   ])('%s', (line, expected) => {
     const { session, losses } = read(har({ headers: setCookie(line) }));
     expect(losses).toEqual([]);
@@ -70,6 +72,9 @@ describe('a Set-Cookie header', () => {
     ['n=v; Secure; Partitioned'],
     ['__Host-n=v; Secure; Path=/; Domain=app.example'],
     ['__Secure-n=v'],
+    ['=__Secure-v'],
+    ['__Host-v'],
+    ['n=v; Path=/a\tb'],
     ['='],
     ['n=\0'],
     [`n=${'v'.repeat(4096)}`],
@@ -156,6 +161,33 @@ describe('a log', () => {
       '/log/entries/2/request/cookies/1',
     ]);
     expect(JSON.stringify(losses)).not.toContain(SECRET);
+  });
+
+  test('a host that is longer than any domain has no cookies, though it sends some', () => {
+    const url = `https://${'a.'.repeat(200)}example/`;
+    const { session, losses } = read(har({ url, headers: setCookie('n=v'), sent: [{ name: 'n', value: SECRET }] }));
+    expect(session.cookies).toEqual([]);
+    expect(losses.map(({ pointer }) => pointer)).toEqual(['/log/entries/0/response/headers/0/value', '/log/entries/0/request/cookies/0']);
+  });
+
+  test('what is sent to a subdomain is known from a domain cookie, and what a host has alone is its own', () => {
+    const sent = [{ name: 'n', value: 'v' }];
+    const headers = setCookie('n=v; Domain=app.example');
+    const { losses } = read(
+      har({ headers }, ...['x.y.app.example', 'app.example', 'notapp.example'].map((one) => ({ url: `https://${one}/`, sent }))),
+    );
+    expect(losses.map(({ pointer }) => pointer)).toEqual(['/log/entries/3/request/cookies/0']);
+  });
+
+  test('one name in 80,000 hosts, set in half of them and sent to the other half, ends', () => {
+    const hosts = Array.from({ length: 40_000 }, (_, i) => i);
+    const { losses } = read(
+      har(
+        ...hosts.map((i) => ({ url: `https://s${i}.example/`, headers: setCookie('n=v') })),
+        ...hosts.map((i) => ({ url: `https://r${i}.example/`, sent: [{ name: 'n', value: 'v' }] })),
+      ),
+    );
+    expect(losses).toHaveLength(40_000);
   });
 
   const entry = (change: (entry: Record<string, Record<string, unknown>>) => void): unknown => {

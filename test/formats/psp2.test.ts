@@ -50,7 +50,10 @@ const FILE = {
           name: 'inline',
           keyPath: 'meta.id',
           autoIncrement: false,
-          indexes: [{ name: 'by', keyPath: ['a', 'b'], unique: true, multiEntry: false }],
+          indexes: [
+            { name: 'by', keyPath: 'a', unique: true, multiEntry: false },
+            { name: 'by', keyPath: ['a', 'b'], unique: true, multiEntry: false },
+          ],
           records: [
             { key: 2, value: { meta: { id: 2 } } },
             { key: 1, value: { meta: { id: 1 } } },
@@ -65,6 +68,7 @@ const FILE = {
           records: [
             { key: ['a', 1], value: null },
             { key: null, value: SECRET },
+            { key: 'cut', value: SECRET, truncated: true },
           ],
         },
       ],
@@ -132,10 +136,12 @@ describe('a PSP 2.0 document', () => {
       '/browserContext/userAgent dropped',
       '/browserContext/viewport dropped',
       '/cookies/1/partitionKey lossy',
+      '/indexedDB/0/objectStores/0/indexes/0 dropped',
       '/indexedDB/0/objectStores/0/records lossy',
       '/indexedDB/0/objectStores/0/records/2 dropped',
       '/indexedDB/0/objectStores/1/records lossy',
       '/indexedDB/0/objectStores/1/records/1 dropped',
+      '/indexedDB/0/objectStores/1/records/2 dropped',
       '/origins/0/localStorage/1 dropped',
       '/serviceWorkers/0 dropped',
     ]);
@@ -153,7 +159,10 @@ describe('a PSP 2.0 document', () => {
     ['/protocolVersion', { protocolVersion: undefined }],
     ['/encryption/encryptedFields', { encryption: { encryptedFields: ['cookies'], iv: SECRET } }],
     ['/name', { name: { SECRET } }],
+    ['/name', { name: SECRET.repeat(200) }],
     ['/tags/0', { tags: [{ SECRET }] }],
+    ['/tags/0', { tags: [SECRET.repeat(50)] }],
+    ['/tags', { tags: new Array(101).fill(SECRET) }],
     ['/timestamps/expires', { timestamps: { expires: SECRET } }],
     ['/cookies', { cookies: SECRET }],
     ['/cookies/0/sameSite', { cookies: [{ ...FILE.cookies[0], sameSite: SECRET }] }],

@@ -1,31 +1,12 @@
-/** IndexedDB, files and passkeys of a storage state: Playwright's encoding of values, both ways, then the real Playwright as the judge. */
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Site, startSite } from '../../demo/site.ts';
-import { type Loss, readStorageState, type StorageState, type StorageStateRecord, writeStorageState } from '../../ts/formats/formats.ts';
-import { compareKeys, type IndexedKey, keyAt, keyOf } from '../../ts/formats/object-store.ts';
+/** IndexedDB of a storage state: Playwright's encoding of values and keys, both ways, and malformed input. */
+import { describe, expect, test } from 'vitest';
+import { type Loss, readStorageState, type StorageState, type StorageStateRecord } from '../../ts/formats/formats.ts';
+import { compareKeys, type IndexedKey, keyFinder, keyOf } from '../../ts/formats/object-store.ts';
 import { decodeValue } from '../../ts/session/clone/decode.ts';
-import { RECORDS_MEDIA_TYPE, RecordWriter, readRecords } from '../../ts/session/clone/records.ts';
-import { type ObjectStore, type OriginStorage, type Session, section } from '../../ts/session/session.ts';
-import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
-import { expectMalformed, OPTIONS, SECRET, sessionWith, throughFile } from './fixture.ts';
-
-type Pair = readonly [key: unknown, value: unknown];
-
-function storeOf(pairs: readonly Pair[], parts: Partial<ObjectStore> = {}): ObjectStore {
-  const writer = new RecordWriter();
-  for (const [key, value] of pairs) writer.add(key, value);
-  const records = section(writer.take(), RECORDS_MEDIA_TYPE);
-  return { name: 's', keyPath: null, autoIncrement: false, indexes: [], recordCount: pairs.length, records, ...parts };
-}
-
-function storageOf(origin: string, ...stores: ObjectStore[]): OriginStorage {
-  return { key: { origin, topLevelSite: null }, localStorage: [], indexedDB: [{ name: 'db', version: 2, stores }] };
-}
-
-const writeStores = async (...stores: ObjectStore[]) => writeStorageState(sessionWith({ storage: [storageOf('http://a', ...stores)] }));
-const readBack = (state: StorageState) => readStorageState(throughFile(state), OPTIONS);
-const firstStore = (session: Session): ObjectStore => session.storage[0]!.indexedDB[0]!.stores[0]!;
+import { RECORDS_MEDIA_TYPE, readRecords } from '../../ts/session/clone/records.ts';
+import { type ObjectStore, section } from '../../ts/session/session.ts';
+import { expectMalformed, OPTIONS, SECRET, throughFile } from './fixture.ts';
+import { cyclic, firstStore, nested, readBack, shared, storeOf, writeStores } from './storage-state-fixture.ts';
 
 /** What a value becomes in a file, and out of it again. */
 async function trip(
@@ -45,16 +26,8 @@ async function trip(
   };
 }
 
-const shared = { s: 1 };
-const cyclic: Record<string, unknown> = { name: 'c' };
-cyclic['self'] = cyclic;
 const date = new Date(1e12);
 const buffer = new Uint8Array([1, 2, 3, 4]).buffer;
-const nested = (depth: number): unknown => {
-  let value: unknown = 0;
-  for (let i = 0; i < depth; i++) value = [value];
-  return value;
-};
 const withProto = Object.defineProperty({ a: 1 }, '__proto__', { value: SECRET, enumerable: true, configurable: true, writable: true });
 
 describe('values', () => {
@@ -208,13 +181,29 @@ describe('keys and key generators', () => {
     const { session, losses } = readBack(state);
     expect(firstStore(session)).toMatchObject({ keyPath: 'a.b', recordCount: 1, indexes: inline.indexes });
     expect(losses.map(({ pointer, severity }) => `${pointer} ${severity}`)).toEqual(['/origins/0/indexedDB/0/stores/0/records/1 dropped']);
-    expect([keyAt({ l: 'abc' }, 'l.length'), keyAt(5, ''), keyAt({ a: 1, b: 'x' }, ['a', 'b']), keyAt({}, 'toString')]).toEqual([
-      3,
-      5,
-      [1, 'x'],
-      null,
-    ]);
+    expect(keyFinder('l.length')({ l: 'abc' })).toBe(3);
+    expect(keyFinder('')(5)).toBe(5);
+    expect(keyFinder(['a', 'b'])({ a: 1, b: 'x' })).toEqual([1, 'x']);
+    expect(keyFinder('toString')({})).toBeNull();
     expect([keyOf(Number.NaN), keyOf({}), keyOf([null]), keyOf(new Date(Number.NaN)), keyOf(null)]).toEqual([null, null, null, null, null]);
+  });
+
+  test('a key path of a million names costs its length once, not with every record', () => {
+    const records = Array.from({ length: 20_000 }, () => ({ value: {} }));
+    const store = { name: 's', autoIncrement: false, keyPath: 'a.'.repeat(1_000_000), records, indexes: [] };
+    const file = { origins: [{ origin: 'http://a', indexedDB: [{ name: 'd', version: 1, stores: [store] }] }] };
+    expect(readBack(file as unknown as StorageState).losses).toHaveLength(20_000);
+  });
+
+  test('an array that stands twice in a key is none, however often it does', () => {
+    // 2^60 arrays, were each sight of one looked into.
+    const steps = Array.from({ length: 60 }, (_, i) => i + 1);
+    const keyEncoded = steps.reduce<unknown>((inner, id) => ({ a: [inner, ...(id === 1 ? [] : [{ ref: id - 1 }])], id }), { v: '-0' });
+    const store = { name: 's', autoIncrement: false, records: [{ keyEncoded, value: 1 }], indexes: [] };
+    const file = { origins: [{ origin: 'http://a', indexedDB: [{ name: 'd', version: 1, stores: [store] }] }] };
+    expectMalformed(() => readBack(file as unknown as StorageState), 'storage state', '/origins/0/indexedDB/0/stores/0/records/0');
+    const twice: unknown[] = [];
+    expect([keyOf([twice, twice]), keyOf([[], []])]).toEqual([null, [[], []]]);
   });
 
   test('a generator that goes on after the largest key is no loss, and one that is further is', async () => {
@@ -289,167 +278,5 @@ describe('malformed databases', () => {
     expect(firstStore(session).recordCount).toBe(1);
     expect(losses.map(({ pointer, severity }) => `${pointer} ${severity}`)).toEqual([`${AT}/stores/0/records/0 dropped`]);
     expect(JSON.stringify(losses)).not.toContain(SECRET);
-  });
-});
-
-const chromiumPath = requireChromium('IndexedDB of a storage state with the real Playwright');
-describe.skipIf(chromiumPath === null)('with the real Playwright', () => {
-  let site: Site;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    site = await startSite();
-    browser = await chromium.launch({ executablePath: chromiumPath!, args: [...CHROMIUM_FLAGS] });
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await site?.close();
-  });
-
-  // Playwright's published type knows no cookie without sameSite; its loader does.
-  const load = (state: StorageState): Promise<BrowserContext> =>
-    browser.newContext({ storageState: throughFile(state) as Exclude<BrowserContextOptions['storageState'], string | undefined> });
-
-  async function open(context: BrowserContext): Promise<Page> {
-    const page = await context.newPage();
-    await page.goto(`${site.secondOrigin}/login`);
-    // As text: what a test runner does to functions must not come along.
-    await page.evaluate(`globalThis.openStore = (mode) => new Promise((resolve, reject) => {
-      const request = indexedDB.open('db', 2);
-      request.onupgradeneeded = () => request.result.createObjectStore('s');
-      request.onerror = () => reject(request.error);
-      request.onsuccess = () => resolve(request.result.transaction('s', mode).objectStore('s'));
-    });
-    globalThis.done = (request) => new Promise((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });`);
-    return page;
-  }
-
-  test('what a site stored and Playwright wrote is read: values, keys, files', async () => {
-    const context = await browser.newContext();
-    const page = await open(context);
-    await page.evaluate(`(async () => {
-      const values = { plain: { a: [1, null] }, date: new Date(1e12), big: 2n ** 70n, map: new Map([[1, new Set(['x'])]]), re: /x/g,
-        bytes: new Uint8Array([1, 2, 3]), nan: [NaN, undefined, -0], bad: new Date(NaN), text: 'lone \\ud800' };
-      for (const [key, value] of Object.entries(values)) await done((await openStore('readwrite')).put(value, key));
-      await done((await openStore('readwrite')).put('array key', [1, new Date(5)]));
-      const root = await navigator.storage.getDirectory();
-      const folder = await root.getDirectoryHandle('folder', { create: true });
-      const writable = await (await folder.getFileHandle('file.bin', { create: true })).createWritable();
-      await writable.write(new Uint8Array([0, 255]));
-      await writable.close();
-    })()`);
-    const state = (await context.storageState({ indexedDB: true, opfs: true })) as unknown as StorageState;
-    await context.close();
-    const { session, losses } = readBack(state);
-    expect(losses).toEqual([]);
-    const storage = session.storage.find(({ key }) => key.origin === site.secondOrigin)!;
-    const store = storage.indexedDB[0]!.stores[0]!;
-    const pairs = [...readRecords(await store.records!.bytes())].map(({ key, value }) => [
-      decodeValue(key).value,
-      decodeValue(value).value,
-    ]);
-    expect(pairs).toEqual([
-      ['bad', new Date(Number.NaN)],
-      ['big', 2n ** 70n],
-      ['bytes', new Uint8Array([1, 2, 3])],
-      ['date', new Date(1e12)],
-      ['map', new Map([[1, new Set(['x'])]])],
-      ['nan', [Number.NaN, undefined, -0]],
-      ['plain', { a: [1, null] }],
-      ['re', /x/g],
-      ['text', 'lone \ud800'],
-      [[1, new Date(5)], 'array key'],
-    ]);
-    expect(storage.files!.map(({ path, kind }) => [path, kind])).toEqual([
-      ['folder', 'directory'],
-      ['folder/file.bin', 'file'],
-    ]);
-    expect([...(await storage.files![1]!.body!.bytes())]).toEqual([0, 255]);
-
-    // And what we write of that is, to Playwright, the same file again.
-    const written = await writeStorageState(session);
-    expect(written.losses).toEqual([]);
-    const second = await load(written.state);
-    const again = (await second.storageState({ indexedDB: true, opfs: true })) as unknown as StorageState;
-    await second.close();
-    expect(throughFile(again.origins)).toEqual(throughFile(state.origins));
-  });
-
-  test('what we write without a loss, the site finds as it was: also where Playwright’s own files break it', async () => {
-    const pairs: Pair[] = [
-      ['cycle', cyclic],
-      ['date', new Date(Number.NaN)],
-      ['deep', nested(150)],
-      ['deep map', new Map([[0, nested(140)]])],
-      ['error', new RangeError('out')],
-      ['regexp', /a/gi],
-      ['shared', [shared, shared]],
-      ['zero', -0],
-    ];
-    const storage = storageOf(site.secondOrigin, storeOf(pairs));
-    const files = [
-      { path: 'a', kind: 'directory' },
-      { path: 'a/b', kind: 'file', body: section(new Uint8Array([7]), 'application/octet-stream') },
-    ] as const;
-    const { state, losses } = await writeStorageState(sessionWith({ storage: [{ ...storage, files }] }));
-    expect(losses).toEqual([]);
-    const context = await load(state);
-    const page = await open(context);
-    expect(
-      await page.evaluate(`(async () => {
-        const at = async (key) => done((await openStore('readonly')).get(key));
-        const [cycle, date, error, shared, zero] = await Promise.all(['cycle', 'date', 'error', 'shared', 'zero'].map(at));
-        let deep = await at('deep'), depth = 0;
-        while (Array.isArray(deep)) { deep = deep[0]; depth++; }
-        const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('a');
-        const file = await (await folder.getFileHandle('b')).getFile();
-        return [cycle.self === cycle, Number.isNaN(date.getTime()), depth, (await at('deep map')).size, error instanceof RangeError, error.message,
-          String(await at('regexp')), shared[0] === shared[1], Object.is(zero, -0), (await file.arrayBuffer()).byteLength];
-      })()`),
-    ).toEqual([true, true, 150, 1, true, 'out', '/a/gi', true, true, 1]);
-    await context.close();
-  });
-
-  test('passkeys that Playwright made come back with their keys, and Playwright takes them', async () => {
-    const context = await browser.newContext();
-    await context.credentials.create('app.example', { signCount: 3 });
-    await context.credentials.create('other.example');
-    const state = (await context.storageState({ credentials: true })) as unknown as StorageState;
-    await context.close();
-    const { session, losses } = readBack(state);
-    expect(losses).toEqual([]);
-    expect(session.credentials).toMatchObject([
-      { rpId: 'app.example', signCount: 3, isResidentCredential: true },
-      { rpId: 'other.example' },
-    ]);
-    expect(session.coverage.credentials).toBe('partial');
-    const written = await writeStorageState(session);
-    expect(written.losses).toEqual([]);
-    expect(written.state.credentials).toEqual(state.credentials);
-    const second = await load(written.state);
-    expect(await second.credentials.get()).toEqual(state.credentials);
-    await second.close();
-
-    const [passkey] = session.credentials!;
-    const { userHandle: _, ...handleless } = passkey!;
-    const told = await writeStorageState(
-      sessionWith({
-        credentials: [
-          { ...passkey!, privateKey: section(new TextEncoder().encode(SECRET), 'application/pkcs8') },
-          { ...passkey!, signCount: 2 ** 32 },
-          { ...handleless, isResidentCredential: false },
-        ],
-      }),
-    );
-    expect(told.losses.map(({ pointer, severity }) => `${pointer} ${severity}`)).toEqual([
-      '/credentials/0 dropped',
-      '/credentials/1 dropped',
-      '/credentials/2/isResidentCredential lossy',
-      '/credentials/2/userHandle lossy',
-    ]);
-    expect(told.state.credentials).toHaveLength(1);
   });
 });

@@ -87,6 +87,15 @@ describe('what a jar says of time', () => {
   });
 });
 
+test('attributes that tough-cookie does not know are told, and cost nothing else', async () => {
+  const jar = new CookieJar();
+  await jar.setCookie(`sid=1; Priority=High; ${SECRET}=${SECRET}`, 'https://app.example/');
+  const { session, losses } = read(throughFile(jar.toJSON()));
+  expect(session.cookies).toMatchObject([{ name: 'sid', value: '1', hostOnly: true }]);
+  expect(losses).toMatchObject([{ pointer: '/cookies/0/extensions', severity: 'lossy' }]);
+  expect(JSON.stringify(losses)).not.toContain(SECRET);
+});
+
 test('a cookie that does not say whether it is host-only is, which is told', () => {
   const { session, losses } = read({ cookies: [{ domain: 'a', path: '/' }] });
   expect(session.cookies).toMatchObject([{ name: '', value: '', hostOnly: true }]);

@@ -12,7 +12,7 @@ import { ABANDONED_AFTER_MS, clearStaleOwners, withLock } from '../../providers/
 import { nameKey } from '../../providers/filesystem/name.ts';
 import { judgeOwner, newOwner } from '../../providers/filesystem/owner.ts';
 import { filesystem } from '../../providers/filesystem.ts';
-import { expectCode, pattern, raise, readCounter } from '../contract/provider.ts';
+import { expectCode, pattern, raise, readCounter } from '../contract/provider/observe.ts';
 
 let built: string;
 let childScript: string;

@@ -3,6 +3,7 @@
  * stage: identities are unique, records fit their stores, and references lead somewhere. Notices and warnings may occur.
  */
 import fc from 'fast-check';
+import { encodeValue } from '../../ts/session/clone/encode.ts';
 import { RECORDS_MEDIA_TYPE, RecordWriter } from '../../ts/session/clone/records.ts';
 import { cookieIdentity } from '../../ts/session/identity.ts';
 import {
@@ -253,9 +254,18 @@ const originStorage: fc.Arbitrary<OriginStorage> = storageKey.chain((key) =>
   ),
 );
 
+/** `history.state`, as a structured-clone value. */
+const historyState: fc.Arbitrary<Section> = fc
+  .oneof(fc.jsonValue({ maxDepth: 2 }), fc.date(), fc.bigInt(), text)
+  .map((value) => section(encodeValue(value).bytes, 'application/vnd.psp.value'));
+
 const history: fc.Arbitrary<TabHistory> = fc
   .array(
-    fc.oneof(fc.record({ url: text }, PLAIN), fc.record({ url: text, title: text }, PLAIN), fc.record({ url: text, state: binary }, PLAIN)),
+    fc.oneof(
+      fc.record({ url: text }, PLAIN),
+      fc.record({ url: text, title: text }, PLAIN),
+      fc.record({ url: text, state: historyState }, PLAIN),
+    ),
     { minLength: 1, maxLength: 3 },
   )
   .chain((entries) => fc.record({ index: fc.nat(entries.length - 1), entries: fc.constant(entries) }, PLAIN));

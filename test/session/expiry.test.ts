@@ -206,11 +206,9 @@ describe('a name pattern', () => {
     const hostile = compilePattern(`*${`${'a'.repeat(2000)}b*`.repeat(2)}c`);
     const half = compilePattern(`${'*a'.repeat(2000)}*b`);
     const name = 'a'.repeat(2_000_000);
-    const start = performance.now();
+    // Some 30 ms; a quadratic matcher does not come to an end.
     expect(hostile(`${name}c`)).toBe(false);
     expect(half(`${name}c`)).toBe(false);
-    // Some 30 ms; a quadratic matcher takes minutes.
-    expect(performance.now() - start).toBeLessThan(10_000);
   });
 });
 

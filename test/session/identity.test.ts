@@ -73,16 +73,19 @@ describe('the identity of a cookie', () => {
 });
 
 describe('the identity of a storage key', () => {
-  test('is equal exactly where origin and top-level site are equal', () => {
+  test('is equal exactly where its parts are equal', () => {
     const key: StorageKey = { origin: 'https://app.example', topLevelSite: null };
     expect(storageKeyIdentity({ topLevelSite: null, origin: 'https://app.example' })).toBe(storageKeyIdentity(key));
     expect(storageKeyIdentity({ ...key, origin: 'http://app.example' })).not.toBe(storageKeyIdentity(key));
     expect(storageKeyIdentity({ ...key, topLevelSite: 'null' })).not.toBe(storageKeyIdentity(key));
     expect(storageKeyIdentity({ ...key, topLevelSite: 'https://top.example' })).not.toBe(storageKeyIdentity(key));
+    expect(storageKeyIdentity({ ...key, hasCrossSiteAncestor: true })).not.toBe(storageKeyIdentity(key));
+    expect(storageKeyIdentity({ ...key, bucket: 'inbox' })).not.toBe(storageKeyIdentity(key));
+    expect(storageKeyIdentity({ ...key, bucket: 'inbox' })).not.toBe(storageKeyIdentity({ ...key, bucket: 'drafts' }));
     fc.assert(
       fc.property(storageKey, storageKey, (one, other) => {
-        const equal = one.origin === other.origin && one.topLevelSite === other.topLevelSite;
-        expect(storageKeyIdentity(one) === storageKeyIdentity(other)).toBe(equal);
+        const names = ['origin', 'topLevelSite', 'hasCrossSiteAncestor', 'bucket'] as const;
+        expect(storageKeyIdentity(one) === storageKeyIdentity(other)).toBe(names.every((name) => one[name] === other[name]));
       }),
     );
   });

@@ -65,6 +65,9 @@ describe('what the platform forgives', () => {
   test('the name of a duplicate that is long is not in the pointer', () => {
     const name = SECRET.repeat(20);
     expect(found(`{"a":{"${name}":1,"${name}":2}}`)).toEqual(['error duplicate-member /a']);
+    // Nor is the one of something around it.
+    expect(found(`{"a":{"${name}":{"b":1,"b":2}}}`)).toEqual(['error duplicate-member /a']);
+    expect(found(`{"a":{"${name}":[1e400]}}`)).toEqual(['error number-not-finite /a']);
   });
 
   test('__proto__ is an own member of the value, and nobody’s prototype', () => {
@@ -87,12 +90,30 @@ describe('limits', () => {
   test('size, before anything is read', () => {
     expect(found('"12345678"', { maxBytes: 9 })).toEqual(['error too-large ']);
     expect(found('"1234567"', { maxBytes: 9 })).toEqual([]);
+    // More than a string holds, whatever the caller allows. Only the length is looked at.
+    const endless = Object.create(Uint8Array.prototype, { length: { value: 2 ** 29 } }) as Uint8Array;
+    expect(parseJson(endless, { maxBytes: 2 ** 31 }).issues).toMatchObject([{ code: 'too-large', severity: 'error' }]);
   });
 
   test('items of one array and members of one object', () => {
     expect(found('{"a":[1,2,3]}', { maxItems: 3 })).toEqual([]);
     expect(found('{"a":[1,2,3,4]}', { maxItems: 3 })).toEqual(['error too-many-items /a']);
     expect(found('{"a":1,"b":2}', { maxItems: 1 })).toEqual(['error too-many-items ']);
+  });
+
+  test('a depth that the caller allows costs no stack', () => {
+    const deep = '['.repeat(200_000) + ']'.repeat(200_000);
+    expect(found(deep, { maxDepth: 200_000 })).toEqual([]);
+    expect(found(deep, { maxDepth: 199_999 }).length).toBe(1);
+    expect(found('{"a":'.repeat(600) + '{"x":1,"x":2}' + '}'.repeat(600), { maxDepth: 1000 })).toEqual([
+      `error duplicate-member ${'/a'.repeat(600)}/x`,
+    ]);
+  });
+
+  test('a long name costs its length once, not once for each member below it', () => {
+    // The fraction asks for a scan. With a pointer for each member this is 300 GB of names.
+    const members = Array.from({ length: 100_000 }, (_, i) => `"k${i}":0.5`).join();
+    expect(found(`{"${'x'.repeat(3_000_000)}":{${members},"k0":1}}`)).toEqual(['error duplicate-member ']);
   });
 
   test('issues: a hostile text costs no memory', () => {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { compareVersions } from '../../ts/session/upgrade/path.ts';
+import { compareVersions } from '../../ts/session/version.ts';
 import { type BreakingChange, findBreakingChanges } from '../oracle/schema-compat.ts';
 
 const folder = new URL('../../schema/', import.meta.url);

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { effectiveExpiries } from '../../ts/session/effective.ts';
 import type { Session, TtlRule } from '../../ts/session/session.ts';
 import { STORE_SKEW_MS, storeExpiry } from '../../ts/session/store-ttl.ts';
-import { LATEST_TIME, touch } from '../../ts/session/ttl.ts';
+import { LATEST_TIME } from '../../ts/session/time.ts';
+import { touch } from '../../ts/session/ttl.ts';
 import { sessionWithRules, shortTime, slowExpiry } from './ttl-arbitrary.ts';
 import { SESSION } from './ttl-fixture.ts';
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { effectiveExpiries, effectiveExpiry } from '../../ts/session/effective.ts';
@@ -6,7 +6,8 @@ import { withoutExpired } from '../../ts/session/expiry.ts';
 import { purge } from '../../ts/session/purge.ts';
 import type { Session, TtlRule, TtlTarget } from '../../ts/session/session.ts';
 import { storeExpiry } from '../../ts/session/store-ttl.ts';
-import { expiryAfter, LATEST_TIME, persist, setTtl, type TtlCondition, type TtlOutcome, touch } from '../../ts/session/ttl.ts';
+import { LATEST_TIME } from '../../ts/session/time.ts';
+import { expiryAfter, persist, setTtl, type TtlCondition, type TtlOutcome, touch } from '../../ts/session/ttl.ts';
 import { sessionWithRules, shortTime, target } from './ttl-arbitrary.ts';
 import { SECRET, SESSION } from './ttl-fixture.ts';
 
@@ -255,6 +256,14 @@ test('no TTL operation changes the session that it was given', () => {
       withoutExpired(session, now);
     }),
   );
+});
+
+test('nothing of a session reads a clock: time is always an argument', () => {
+  const folder = new URL('../../ts/session/', import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const reads = /\bDate\.now\b|\bnew Date\(\)|\bperformance\b|\bhrtime\b|\bsetTimeout\b/;
+  expect(files.length).toBeGreaterThan(20);
+  expect(files.filter((file) => reads.test(readFileSync(new URL(file, folder), 'utf8')))).toEqual([]);
 });
 
 test('the example of docs/ttl.md gives what it says', () => {

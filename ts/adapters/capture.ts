@@ -186,8 +186,8 @@ class Capture<Handle> {
 
   reportLostCookies(): void {
     if (this.#lostCookies === 0) return;
-    const reason = `${this.#lostCookies} cookies in opaque partitions: no protocol can write them back`;
-    this.#operation.entries.push({ outcome: 'lost', kind: 'cookie', place: 'opaque partition', reason });
+    const reason = `${this.#lostCookies} cookies in partitions of extensions or of opaque origins: a session cannot say which`;
+    this.#operation.entries.push({ outcome: 'lost', kind: 'cookie', place: 'partitions', reason });
   }
 
   #reportForeignPage(url: string): void {

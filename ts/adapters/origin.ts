@@ -4,6 +4,7 @@
  */
 import { PspError } from '../errors.ts';
 import { decodeBase64, encodeBase64 } from '../kernel/current.ts';
+import { concatenate } from '../session/bytes.ts';
 import { RECORDS_MEDIA_TYPE, readRecords } from '../session/clone/records.ts';
 import {
   type Database,
@@ -307,16 +308,6 @@ function schemaOf({
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): T[] {
   return [...items].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

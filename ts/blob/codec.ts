@@ -4,6 +4,7 @@
  * together with secrets tells the length of both to whoever sees the size (CRIME, 2012): so nothing is compressed unless the caller says so.
  */
 import { PspError } from '../errors.ts';
+import { concatenate } from '../session/bytes.ts';
 import { blobError } from './fault.ts';
 
 /** How a section's content is stored. */
@@ -100,7 +101,7 @@ async function throughStream(
     chunks.push(value);
   }
   await feeding;
-  return concatenate(chunks, length);
+  return concatenate(chunks);
 }
 
 async function feed(bytes: Uint8Array<ArrayBuffer>, writable: WritableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
@@ -110,15 +111,4 @@ async function feed(bytes: Uint8Array<ArrayBuffer>, writable: WritableStream<Uin
     await writer.write(bytes.subarray(at, at + CHUNK_BYTES));
   }
   await writer.close();
-}
-
-/** The parts one after the other; `length` is their sum. */
-export function concatenate(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -1,6 +1,6 @@
 /** Blob -> the same blob in another framing, from bytes to bytes: no section is unfolded or hashed, and the state is copied as it stands. */
+import { concatenate } from '../session/bytes.ts';
 import type { SectionEntry } from '../session/document.ts';
-import { concatenate } from './codec.ts';
 import { readFrame, readStored } from './decode.ts';
 import { encodeJson, layOut, rulesOf } from './encode.ts';
 import type { Framing } from './framing.ts';
@@ -25,6 +25,6 @@ export async function convertBlob(blob: Uint8Array, framing: Framing): Promise<U
     return { entry };
   });
   const header = encodeJson({ ...frame.header, sections: sections.map(({ entry }) => entry) });
-  const { head, length } = layOut(rules, header, blob.subarray(frame.stateStart, frame.stateEnd), sections);
-  return concatenate([...head, ...framed], length);
+  const { head } = layOut(rules, header, blob.subarray(frame.stateStart, frame.stateEnd), sections);
+  return concatenate([...head, ...framed]);
 }

@@ -3,6 +3,7 @@
  * and readable where it can be. Never read back: the blob is the form to keep. It holds every secret of the session in the clear.
  */
 import { encodeBase64 } from '../kernel/current.ts';
+import { isDense } from '../session/clone/brand.ts';
 import { decodeValue } from '../session/clone/decode.ts';
 import { RECORDS_MEDIA_TYPE, readRecords } from '../session/clone/records.ts';
 import { type SectionReference, sectionsOf, toHeader, toState } from '../session/document.ts';
@@ -39,8 +40,8 @@ async function show(section: Section, kind: string | null): Promise<unknown> {
 
 /** A structured-clone value as JSON where that says all of it, else as Base64 under another name. */
 function half(name: string, bytes: Uint8Array): Record<string, unknown> {
-  const decoded = attempt(() => decodeValue(bytes).value);
-  return decoded !== null && isJson(decoded, new Set(), 0) ? { [name]: decoded } : { [`${name}Base64`]: toBase64(bytes) };
+  const decoded = attempt(() => decodeValue(bytes));
+  return decoded !== null && isJson(decoded.value, new Set(), 0) ? { [name]: decoded.value } : { [`${name}Base64`]: toBase64(bytes) };
 }
 
 const MAX_DEPTH = 64;
@@ -51,7 +52,7 @@ function isJson(value: unknown, seen: Set<object>, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return value === null || typeof value === 'string' || typeof value === 'boolean';
   if (seen.has(value) || depth > MAX_DEPTH) return false;
   seen.add(value);
-  if (Array.isArray(value)) return Object.keys(value).length === value.length && value.every((one) => isJson(one, seen, depth + 1));
+  if (Array.isArray(value)) return isDense(value, Object.keys(value)) && value.every((one) => isJson(one, seen, depth + 1));
   return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every((one) => isJson(one, seen, depth + 1));
 }
 

@@ -63,7 +63,7 @@ export async function readDocuments(header: HeaderDocument, stateBytes: Uint8Arr
 
 /**
  * Where the two documents of a blob stand, by what the blob says of itself and before anything of it is checked: for a reader that wants every fault and
- * not the first. `state` is empty when the header does not tell its length; `sections` is where the first section would begin.
+ * not the first. `state` is empty when the header does not tell a length; `sections` is where the first section would begin.
  *
  * @throws PspError `BLOB_NOT_A_BLOB`, `BLOB_TRUNCATED`, `BLOB_LIMIT`, `BLOB_UNSUPPORTED_VERSION` (of the packed framing)
  */
@@ -75,7 +75,8 @@ export function locateDocuments(blob: Uint8Array): { header: Uint8Array; state: 
   const header = blob.subarray(framing.headerStart, headerEnd);
   const stateStart = framing.stateStart(headerEnd);
   const stated = (parseJson(header).value as { state?: { length?: unknown } } | null | undefined)?.state?.length;
-  const stateEnd = typeof stated === 'number' ? Math.min(stateStart + stated, blob.length) : stateStart;
+  const isLength = typeof stated === 'number' && Number.isSafeInteger(stated) && stated >= 0;
+  const stateEnd = isLength ? Math.min(stateStart + stated, blob.length) : stateStart;
   return { header, state: blob.subarray(stateStart, stateEnd), sections: framing.sectionsStart(stateEnd) };
 }
 

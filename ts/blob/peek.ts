@@ -1,4 +1,5 @@
 /** The header of a blob, from as few bytes as it takes. Nothing of it is verified: the header has no hash, and the rest is not read. */
+import { concatenate } from '../session/bytes.ts';
 import type { HeaderDocument } from '../session/document.ts';
 import type { Session } from '../session/session.ts';
 import { blobError } from './fault.ts';
@@ -45,7 +46,7 @@ const FIRST_BYTES = 4096;
  */
 export async function peekBlob(source: Uint8Array | ReadRange): Promise<PeekedBlob> {
   const read = typeof source === 'function' ? source : async (at: number, length: number) => source.subarray(at, at + length);
-  let head = await read(0, FIRST_BYTES);
+  let head: Uint8Array = await read(0, FIRST_BYTES);
   const rules = detectFraming(head);
   for (;;) {
     const length = rules.headerLength(head);
@@ -53,7 +54,7 @@ export async function peekBlob(source: Uint8Array | ReadRange): Promise<PeekedBl
     if (length !== null && end <= head.length) return toPeeked(rules, readHeader(head.subarray(rules.headerStart, end)), end);
     const more = await read(head.length, end - head.length);
     if (more.length === 0) throw blobError('BLOB_TRUNCATED', 'the blob ends inside its header');
-    head = join(head, more);
+    head = concatenate([head, more]);
   }
 }
 
@@ -82,11 +83,4 @@ function toPeeked(rules: FramingRules, header: HeaderDocument, headerEnd: number
       ...(codec === undefined ? {} : { codec }),
     })),
   };
-}
-
-function join(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }

@@ -1,7 +1,7 @@
 /** Blobs written and read piece by piece, with one section in memory at a time. The bytes are those of `encode.ts`; the checks those of `decode.ts`. */
+import { concatenate } from '../session/bytes.ts';
 import { fromDocuments, type SectionEntry } from '../session/document.ts';
 import type { Section, Session } from '../session/session.ts';
-import { concatenate } from './codec.ts';
 import { type DecodeOptions, resolveFrom } from './decode.ts';
 import { type EncodeOptions, planBlob, writePlan } from './encode.ts';
 import { blobError } from './fault.ts';
@@ -169,7 +169,7 @@ class ChunkReader {
       parts.push(value.slice());
       sum += value.length;
     }
-    this.#waiting = concatenate(parts, sum);
+    this.#waiting = concatenate(parts);
     return this.#waiting.subarray(0, length);
   }
 

@@ -6,23 +6,20 @@
  *     sameSite       "Strict" | "Lax" | "None" | absent (Puppeteer over BiDi: "Default")
  *     partitionKey   CDP { topLevelSite, hasCrossSiteAncestor }, Puppeteer { sourceOrigin, hasCrossSiteAncestor }, both formerly a string
  */
+import { dotDomain, PRIORITIES, PRIORITY_NAMES, SAME_SITE_NAMES, SAME_SITES, SCHEME_NAMES, SCHEMES } from '../session/cookie-spelling.ts';
 import type { Cookie, CookiePartitionKey, Session } from '../session/session.ts';
 import {
   clampTime,
   cookieSession,
-  dotDomain,
+  isOtherPartition,
   loseAllButCookies,
   loseDetails,
-  PRIORITIES,
   type ReadOptions,
   type ReadResult,
   readCookies,
   readCrossSiteAncestor,
   readDotDomain,
   readPath,
-  SAME_SITE_NAMES,
-  SAME_SITES,
-  SCHEMES,
 } from './cookie-file.ts';
 import { type Loss, lose } from './loss.ts';
 import { Place } from './place.ts';
@@ -56,12 +53,10 @@ export interface PuppeteerCookie extends CookieParam {
 
 /** Puppeteer over BiDi says Default. */
 const SAME_SITES_OR_DEFAULT: ReadonlyMap<unknown, Cookie['sameSite']> = new Map([...SAME_SITES, ['Default', 'unset']]);
-const PRIORITY_NAMES = { low: 'Low', medium: 'Medium', high: 'High' } as const;
-const SCHEME_NAMES = { unset: 'Unset', secure: 'Secure', 'non-secure': 'NonSecure' } as const;
 
 /**
  * The Session that an array of `Network.Cookie` or `Network.CookieParam` describes, or a reply `{ cookies }` that holds one. A cookie in an opaque
- * partition is dropped: no browser can be given it back. `size`, `session` and `sameParty` say nothing new and are ignored.
+ * partition, or in that of an extension's page, is dropped. `size`, `session` and `sameParty` say nothing new and are ignored.
  *
  * @throws PspError FORMAT_MALFORMED for a member of a wrong type or out of range, with its JSON Pointer in `details.pointer`.
  */
@@ -86,7 +81,14 @@ function readCookie(place: Place, siteName: string, losses: Loss[]): Cookie | nu
   const priority = place.optional('priority')?.oneOf(PRIORITIES);
   const sourceScheme = place.optional('sourceScheme')?.oneOf(SCHEMES);
   const sourcePort = place.optional('sourcePort')?.integer(-1, 65_535);
-  const cookie: Cookie = {
+  if (place.optional('partitionKeyOpaque')?.boolean() === true) {
+    lose(losses, place.pointer, 'dropped', 'its partition is opaque: it belongs to a page that had no address');
+    return null;
+  }
+  const partition = place.optional('partitionKey');
+  const site = typeof partition?.value === 'string' ? partition : (partition?.member(siteName) ?? null);
+  if (isOtherPartition(site, place, losses)) return null;
+  return {
     name: place.member('name').string(),
     value: place.member('value').string(),
     ...readDotDomain(place.member('domain')),
@@ -98,11 +100,8 @@ function readCookie(place: Place, siteName: string, losses: Loss[]): Cookie | nu
     ...(priority === undefined ? {} : { priority }),
     ...(sourceScheme === undefined ? {} : { sourceScheme }),
     ...(sourcePort === undefined ? {} : { sourcePort }),
-    partitionKey: readPartitionKey(place.optional('partitionKey'), siteName, losses),
+    partitionKey: site === null ? null : readPartitionKey(partition as Place, site, losses),
   };
-  if (place.optional('partitionKeyOpaque')?.boolean() !== true) return cookie;
-  lose(losses, place.pointer, 'dropped', 'its partition is opaque: it belongs to a page that had no address');
-  return null;
 }
 
 // Any negative time is a session cookie to the protocol.
@@ -113,12 +112,9 @@ function readExpires(place: Place, losses: Loss[]): number | null {
   return isSession || expires === null || seconds < 0 ? null : clampTime(seconds * 1000, expires.pointer, losses);
 }
 
-function readPartitionKey(place: Place | null, siteName: string, losses: Loss[]): CookiePartitionKey | null {
-  if (place === null) return null;
-  const isObject = typeof place.value !== 'string';
-  const topLevelSite = (isObject ? place.member(siteName) : place).origin();
-  const flag = isObject ? place.optional('hasCrossSiteAncestor') : null;
-  return { topLevelSite, hasCrossSiteAncestor: readCrossSiteAncestor(flag, place.pointer, losses) };
+function readPartitionKey(place: Place, site: Place, losses: Loss[]): CookiePartitionKey {
+  const flag = site === place ? null : place.optional('hasCrossSiteAncestor');
+  return { topLevelSite: site.origin(), hasCrossSiteAncestor: readCrossSiteAncestor(flag, place.pointer, losses) };
 }
 
 /** The cookies of a Session for Storage.setCookies, and what they cannot say. Given with domain and path, never a URL, which guesses the rest. */

@@ -7,11 +7,12 @@
  *     hostOnly         beside a domain with or without a dot
  *     partitionKey     { topLevelSite, hasCrossSiteAncestor }
  */
+import { dotDomain } from '../session/cookie-spelling.ts';
 import type { Cookie, CookiePartitionKey, Session } from '../session/session.ts';
 import {
   clampTime,
   cookieSession,
-  dotDomain,
+  isOtherPartition,
   loseAllButCookies,
   loseDetails,
   type ReadOptions,
@@ -53,7 +54,8 @@ const SAME_SITE_NAMES = { none: 'no_restriction', lax: 'lax', strict: 'strict', 
 
 /**
  * The Session that a parsed export describes. Null means absent. Without `hostOnly`, the dot of the domain decides. A cookie of Firefox's first-party
- * isolation is dropped: without it, it would be sent to more sites.
+ * isolation, or in the partition of an extension's page, is dropped:
+ * without it, it would be sent to more sites.
  *
  * @throws PspError FORMAT_MALFORMED for a member of a wrong type or out of range, with its JSON Pointer in `details.pointer`.
  */
@@ -65,6 +67,8 @@ export function readCookieEditor(json: unknown, options: ReadOptions): ReadResul
 
 function readCookie(place: Place, losses: Loss[]): Cookie | null {
   const { domain, hostOnly } = readDotDomain(place.member('domain'));
+  const partition = place.nullable('partitionKey');
+  if (isOtherPartition(partition?.member('topLevelSite') ?? null, place, losses)) return null;
   const cookie: Cookie = {
     name: place.member('name').string(),
     value: place.member('value').string(),
@@ -75,7 +79,7 @@ function readCookie(place: Place, losses: Loss[]): Cookie | null {
     httpOnly: place.nullable('httpOnly')?.boolean() ?? false,
     sameSite: place.nullable('sameSite')?.oneOf(SAME_SITES) ?? 'unset',
     expiresAt: readExpiry(place, losses),
-    partitionKey: readPartitionKey(place, losses),
+    partitionKey: readPartitionKey(partition, losses),
   };
   if ((place.nullable('firstPartyDomain')?.string() ?? '') === '') return cookie;
   lose(losses, place.pointer, 'dropped', "it belongs to one first-party domain (Firefox's isolation), which a Session cannot say");
@@ -89,8 +93,7 @@ function readExpiry(place: Place, losses: Loss[]): number | null {
   return isSession || expiry === null ? null : clampTime(ms, expiry.pointer, losses);
 }
 
-function readPartitionKey(place: Place, losses: Loss[]): CookiePartitionKey | null {
-  const key = place.nullable('partitionKey');
+function readPartitionKey(key: Place | null, losses: Loss[]): CookiePartitionKey | null {
   if (key === null) return null;
   const topLevelSite = key.member('topLevelSite').origin();
   return { topLevelSite, hasCrossSiteAncestor: readCrossSiteAncestor(key.nullable('hasCrossSiteAncestor'), key.pointer, losses) };

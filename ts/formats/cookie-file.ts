@@ -2,6 +2,7 @@
  * What the formats have in common that hold cookies: the Session that such a file makes, and how domains, expiry and partitions are read. The
  * fields of each format are its own file's business. Domains and host-only by RFC 6265bis section 5.7, partitions by CHIPS.
  */
+import { splitDotDomain } from '../session/cookie-spelling.ts';
 import { cookieIdentity } from '../session/identity.ts';
 import type { Cookie, Session } from '../session/session.ts';
 import { LastOf, type Loss, lose, loseAll } from './loss.ts';
@@ -25,23 +26,8 @@ export interface ReadResult {
 /** The last millisecond of the year 9999, the end of time for a Session. */
 export const MAX_TIME_MS = 253_402_300_799_999;
 
-/** SameSite, priority and source scheme as the DevTools protocol, WebDriver and what was made after them spell them. */
-export const SAME_SITES: ReadonlyMap<unknown, Cookie['sameSite']> = new Map([
-  ['Strict', 'strict'],
-  ['Lax', 'lax'],
-  ['None', 'none'],
-]);
-export const SAME_SITE_NAMES = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
-export const PRIORITIES: ReadonlyMap<unknown, NonNullable<Cookie['priority']>> = new Map([
-  ['Low', 'low'],
-  ['Medium', 'medium'],
-  ['High', 'high'],
-]);
-export const SCHEMES: ReadonlyMap<unknown, NonNullable<Cookie['sourceScheme']>> = new Map([
-  ['Unset', 'unset'],
-  ['Secure', 'secure'],
-  ['NonSecure', 'non-secure'],
-]);
+/** No domain is longer (RFC 1035 section 2.3.4). */
+export const MAX_DOMAIN_LENGTH = 255;
 
 /** Members of a cookie that some formats leave to the browser. */
 export type CookieDetail = 'sameSite' | 'httpOnly' | 'secure' | 'createdAt' | 'priority' | 'sourceScheme' | 'sourcePort';
@@ -67,33 +53,63 @@ export function cookieSession(tool: string, cookies: readonly Cookie[], options:
   return { ...emptySession(tool, options), coverage: { cookies: 'partial', tabs: 'unvisited', storage: [] }, cookies };
 }
 
-/** The cookies at `places`, the last of each identity; `read` gives null for one that it reported as a loss. */
+/** The cookies at `places`, as {@link CookieList} keeps them; `read` gives null for one that it reported as a loss. */
 export function readCookies(places: readonly Place[], losses: Loss[], read: (place: Place, losses: Loss[]) => Cookie | null): Cookie[] {
-  const kept = new LastOf<Cookie>('cookie', losses);
+  const kept = new CookieList(losses);
   for (const place of places) {
     const cookie = read(place, losses);
-    if (cookie !== null) kept.set(cookieIdentity(cookie), cookie, place.pointer);
+    if (cookie !== null) kept.set(cookie, place.pointer);
   }
   return kept.values();
 }
 
+/** The cookies of a file: the last of each identity, and none that a Session cannot hold. The others are losses. */
+export class CookieList {
+  readonly #losses: Loss[];
+  readonly #kept: LastOf<Cookie>;
+
+  constructor(losses: Loss[]) {
+    this.#losses = losses;
+    this.#kept = new LastOf<Cookie>('cookie', losses);
+  }
+
+  set(cookie: Cookie, pointer: string): void {
+    const flaw = cookieFlaw(cookie);
+    if (flaw === null) this.#kept.set(cookieIdentity(cookie), cookie, pointer);
+    else lose(this.#losses, pointer, 'dropped', flaw);
+  }
+
+  values(): Cookie[] {
+    return this.#kept.values();
+  }
+}
+
+/** What the schema lets the text of a cookie be; no browser keeps a cookie of another. */
+export const COOKIE_TEXT: Readonly<Record<'name' | 'value' | 'path' | 'domain', RegExp>> = {
+  name: /^[^;\u0000-\u0008\u000a-\u001f\u007f=]*$/,
+  value: /^[^;\u0000-\u0008\u000a-\u001f\u007f]*$/,
+  path: /^\/[^;\u0000-\u001f\u007f]*$/,
+  domain: /^([A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]+\.?$|^\[[0-9a-f:.]+\]$/,
+};
+
+/** Why a Session cannot hold the cookie, or null: one such cookie would make the whole Session invalid. */
+export function cookieFlaw(cookie: Cookie): string | null {
+  for (const member of ['name', 'value', 'path', 'domain'] as const) {
+    if (!COOKIE_TEXT[member].test(cookie[member])) return `its ${member} holds a character that no cookie has there`;
+  }
+  return cookie.domain.length > MAX_DOMAIN_LENGTH ? 'its domain is longer than any' : null;
+}
+
 /** A domain whose leading dot, as browsers report it, says that it is a domain cookie. */
 export function readDotDomain(place: Place): { domain: string; hostOnly: boolean } {
-  const text = place.string();
-  const hostOnly = !text.startsWith('.');
-  const domain = hostOnly ? text : text.slice(1);
-  if (!isHost(domain)) throw place.malformed('a host, or a dot and a host', 'another string');
-  return { domain, hostOnly };
+  const split = splitDotDomain(place.string());
+  if (!isHost(split.domain)) throw place.malformed('a host, or a dot and a host', 'another string');
+  return split;
 }
 
-/** Whether a cookie may have `text` as its domain: a host without a port. */
+/** Whether `text` is a host without a port, and so what a file may have as a domain. */
 export function isHost(text: string): boolean {
-  return text.length <= 255 && /^[^./:\s][^/:\s]*$|^\[[0-9a-f:.]+\]$/.test(text);
-}
-
-/** The domain with a leading dot unless the cookie is host-only. */
-export function dotDomain(cookie: Pick<Cookie, 'domain' | 'hostOnly'>): string {
-  return cookie.hostOnly ? cookie.domain : `.${cookie.domain}`;
+  return text.length <= MAX_DOMAIN_LENGTH && /^[^./:\s][^/:\s]*$|^\[[0-9a-f:.]+\]$/.test(text);
 }
 
 /** A path, which begins with a slash. */
@@ -115,6 +131,16 @@ export function readCrossSiteAncestor(place: Place | null, pointer: string, loss
   if (place !== null) return place.boolean();
   lose(losses, pointer, 'lossy', 'the file does not say whether another site stood above the frame; taken as yes');
   return true;
+}
+
+/**
+ * Whether `site`, the site of a partition, is one that a Session cannot say: that of a page of an extension, for example. A cookie in it is dropped,
+ * and reported here.
+ */
+export function isOtherPartition(site: Place | null, cookie: Place, losses: Loss[]): boolean {
+  const isOther = typeof site?.value === 'string' && /^(?!https?:)[a-z][a-z0-9+.-]*:\/\//i.test(site.value);
+  if (isOther) lose(losses, cookie.pointer, 'dropped', 'its partition is that of a page of neither http nor https');
+  return isOther;
 }
 
 /** One loss for each of `details` that some cookie has, since no cookie keeps it. An unset SameSite and a flag that is false are nothing to lose. */

@@ -6,12 +6,13 @@
  *     #HttpOnly_app.example  FALSE  /  FALSE  0  sid  value
  *
  *     1 domain, with or without a dot; `#HttpOnly_` in front is data      2 whether subdomains get it too
- *     3 path   4 only over TLS   5 seconds since the epoch, 0 for a session cookie   6 name   7 value
+ *     3 path   4 only over TLS   5 seconds since the epoch, 0 (in Python's files nothing) for a session cookie   6 name   7 value
  */
 import { PspError } from '../errors.ts';
-import { cookieIdentity } from '../session/identity.ts';
+import { splitDotDomain } from '../session/cookie-spelling.ts';
 import type { Cookie, Session } from '../session/session.ts';
 import {
+  CookieList,
   clampTime,
   cookieSession,
   isHost,
@@ -22,7 +23,7 @@ import {
   type ReadResult,
   withoutPartitioned,
 } from './cookie-file.ts';
-import { LastOf, type Loss, lose } from './loss.ts';
+import { type Loss, lose } from './loss.ts';
 import { MAX_ENTRIES } from './place.ts';
 
 const HTTP_ONLY = '#HttpOnly_';
@@ -38,15 +39,14 @@ const HEADER = '# Netscape HTTP Cookie File\n';
  */
 export function readCookiesTxt(text: string, options: ReadOptions): ReadResult {
   const losses: Loss[] = [];
-  const kept = new LastOf<Cookie>('cookie', losses);
+  const kept = new CookieList(losses);
   const lines = text.replace(/^\ufeff/, '').split('\n');
   if (lines.length > MAX_ENTRIES) throw malformed('', `at most ${MAX_ENTRIES} lines`, 'more');
   for (const [index, line] of lines.entries()) {
     const content = line.endsWith('\r') ? line.slice(0, -1) : line;
     if (content.trim() === '' || (content.startsWith('#') && !content.startsWith(HTTP_ONLY))) continue;
     const pointer = `/line/${index + 1}`;
-    const cookie = readLine(content, pointer, losses);
-    kept.set(cookieIdentity(cookie), cookie, pointer);
+    kept.set(readLine(content, pointer, losses), pointer);
   }
   return { session: cookieSession('cookies-txt', kept.values(), options), losses };
 }
@@ -54,12 +54,14 @@ export function readCookiesTxt(text: string, options: ReadOptions): ReadResult {
 function readLine(line: string, pointer: string, losses: Loss[]): Cookie {
   const httpOnly = line.startsWith(HTTP_ONLY);
   const columns = (httpOnly ? line.slice(HTTP_ONLY.length) : line).split('\t');
+  // An editor that trims lines takes the tab before an empty value; curl reads that as it was.
+  if (columns.length === 6) columns.push('');
   if (columns.length !== 7) throw malformed(pointer, '7 columns with a tab between', `${columns.length}`);
   const [host, subdomains, path, secure, seconds, name, value] = columns as [string, string, string, string, string, string, string];
-  const domain = host.startsWith('.') ? host.slice(1) : host;
+  const { domain } = splitDotDomain(host);
   if (!isHost(domain)) throw malformed(pointer, 'a host in column 1', 'another string');
   if (!path.startsWith('/')) throw malformed(pointer, 'a path that begins with a slash in column 3', 'another string');
-  if (!/^[0-9]{1,20}$/.test(seconds)) throw malformed(pointer, 'whole seconds in column 5', 'another string');
+  if (!/^[0-9]{0,20}$/.test(seconds)) throw malformed(pointer, 'whole seconds in column 5', 'another string');
   return {
     name,
     value,

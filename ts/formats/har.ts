@@ -5,10 +5,10 @@
  */
 import { cookieIdentity } from '../session/identity.ts';
 import type { Cookie } from '../session/session.ts';
-import { clampTime, cookieSession, type ReadOptions, type ReadResult } from './cookie-file.ts';
+import { clampTime, cookieFlaw, cookieSession, type ReadOptions, type ReadResult } from './cookie-file.ts';
 import { type Loss, lose } from './loss.ts';
 import { Place } from './place.ts';
-import { domainMatches, makeCookie, type ParsedSetCookie, parseSetCookie, type ResponseOrigin } from './set-cookie.ts';
+import { domainsFor, makeCookie, type ParsedSetCookie, parseSetCookie, type ResponseOrigin } from './set-cookie.ts';
 
 /**
  * The Session with the cookies that the responses of a parsed HAR left behind, as of its last entry.
@@ -55,6 +55,11 @@ function keep(parsed: ParsedSetCookie, pointer: string, { receivedAt }: Response
     return;
   }
   const { cookie } = parsed;
+  const flaw = cookieFlaw(cookie);
+  if (flaw !== null) {
+    lose(losses, pointer, 'dropped', flaw);
+    return;
+  }
   const identity = cookieIdentity(cookie);
   domainsOf.set(cookie.name, (domainsOf.get(cookie.name) ?? new Set()).add(cookie.domain));
   // Browsers keep the time of creation of the cookie that is replaced.
@@ -116,7 +121,8 @@ function reportUnset(entries: readonly Place[], { domainsOf }: Jar, losses: Loss
       const name = sent.member('name').string();
       const host = (url as URL).hostname;
       const sentKey = JSON.stringify([host, name]);
-      if (reported.has(sentKey) || [...(domainsOf.get(name) ?? [])].some((domain) => domainMatches(host, domain))) continue;
+      const domains = domainsOf.get(name);
+      if (reported.has(sentKey) || (domains !== undefined && domainsFor(host).some((domain) => domains.has(domain)))) continue;
       reported.add(sentKey);
       lose(losses, sent.pointer, 'dropped', 'it was sent, but no response in the file sets it: its domain and attributes are not known');
     }

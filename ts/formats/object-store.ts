@@ -19,33 +19,45 @@ export interface FileRecord {
 /** Keys in keys, at most: Indexed Database sets no limit, our stack does. */
 const MAX_KEY_DEPTH = 100;
 
-/** `value` as a key, or null where it is none. Bytes are copied. */
-export function keyOf(value: unknown, depth = 0): IndexedKey | null {
+/** `value` as a key, or null where it is none: also, as the standard says, where one array stands in it twice. Bytes of a view are copied. O(size). */
+export function keyOf(value: unknown): IndexedKey | null {
+  return keyWithin(value, new Set(), 0);
+}
+
+function keyWithin(value: unknown, seen: Set<unknown>, depth: number): IndexedKey | null {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return Number.isNaN(value) ? null : value + 0;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value;
   if (value instanceof ArrayBuffer) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice().buffer;
-  if (!Array.isArray(value) || depth === MAX_KEY_DEPTH) return null;
+  if (!Array.isArray(value) || depth === MAX_KEY_DEPTH || seen.has(value)) return null;
+  seen.add(value);
   const keys: IndexedKey[] = [];
   for (const item of value as readonly unknown[]) {
-    const key = keyOf(item, depth + 1);
+    const key = keyWithin(item, seen, depth + 1);
     if (key === null) return null;
     keys.push(key);
   }
   return keys;
 }
 
-/** The key that a value has at the key path of its store, or null. */
-export function keyAt(value: unknown, keyPath: string | readonly string[]): IndexedKey | null {
-  if (typeof keyPath === 'string') return keyOf(valueAt(value, keyPath));
-  return keyOf(keyPath.map((path) => valueAt(value, path)));
+/** Finds the key that a value has at the key path of its store, or null. The path, which may be long, is taken apart once for all values. */
+export function keyFinder(keyPath: string | readonly string[]): (value: unknown) => IndexedKey | null {
+  if (typeof keyPath === 'string') {
+    const names = namesOf(keyPath);
+    return (value) => keyOf(valueAt(value, names));
+  }
+  const paths = keyPath.map(namesOf);
+  return (value) => keyOf(paths.map((names) => valueAt(value, names)));
 }
 
-function valueAt(value: unknown, keyPath: string): unknown {
-  if (keyPath === '') return value;
+function namesOf(keyPath: string): readonly string[] {
+  return keyPath === '' ? [] : keyPath.split('.');
+}
+
+function valueAt(value: unknown, names: readonly string[]): unknown {
   let current: unknown = value;
-  for (const name of keyPath.split('.')) {
+  for (const name of names) {
     if ((typeof current === 'string' || Array.isArray(current)) && name === 'length') current = current.length;
     else if (typeof current === 'object' && current !== null && Object.hasOwn(current, name))
       current = (current as Record<string, unknown>)[name];

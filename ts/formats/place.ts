@@ -4,7 +4,7 @@
  */
 import { PspError } from '../errors.ts';
 
-/** The most entries that a list of a file may have: no list of a Session may have more (`maxItems` of its schema). */
+/** The most entries that a list of a file may have; each list of a Session may have fewer (`maxItems` of its schema), but a file says things twice. */
 export const MAX_ENTRIES = 1_000_000;
 
 /** One value of a parsed file and where it stands. */
@@ -41,17 +41,18 @@ export class Place {
     return member.value === undefined || member.value === null ? null : member;
   }
 
-  /** The elements of this array. */
-  items(): Place[] {
+  /** The elements of this array, which has at most `max`. */
+  items(max: number = MAX_ENTRIES): Place[] {
     const { value } = this;
     if (!Array.isArray(value)) throw this.#wrongKind('array');
-    if (value.length > MAX_ENTRIES) throw this.malformed(`an array of at most ${MAX_ENTRIES} elements`, 'a longer one');
+    if (value.length > max) throw this.malformed(`an array of at most ${max} elements`, 'a longer one');
     return Array.from(value as readonly unknown[], (item, index) => new Place(this.format, item, `${this.pointer}/${index}`));
   }
 
-  /** The string that this must be. */
-  string(): string {
+  /** The string that this must be, of at most `max` code units. */
+  string(max: number = Number.POSITIVE_INFINITY): string {
     if (typeof this.value !== 'string') throw this.#wrongKind('string');
+    if (this.value.length > max) throw this.malformed(`a string of at most ${max} code units`, 'a longer one');
     return this.value;
   }
 

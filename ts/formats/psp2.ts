@@ -3,6 +3,7 @@
  * 2025-12-30). Read as far as it goes: it kept partitions as bare strings, values of IndexedDB as plain JSON and large values cut off, so what it may
  * have damaged is a loss, and what it is known to have damaged is left out.
  */
+import { PRIORITIES, SAME_SITES, SCHEMES } from '../session/cookie-spelling.ts';
 import type {
   Cookie,
   Database,
@@ -12,24 +13,28 @@ import type {
   Session,
   StorageCoverage,
   StorageItem,
+  StoreIndex,
   Tab,
 } from '../session/session.ts';
 import {
   clampTime,
   emptySession,
-  PRIORITIES,
+  isOtherPartition,
   type ReadOptions,
   type ReadResult,
   readCookies,
   readCrossSiteAncestor,
   readDotDomain,
   readPath,
-  SAME_SITES,
-  SCHEMES,
 } from './cookie-file.ts';
 import { LastOf, type Loss, lose, loseAll } from './loss.ts';
-import { type FileRecord, keyAt, keyOf, makeRecords } from './object-store.ts';
+import { type FileRecord, keyFinder, keyOf, makeRecords } from './object-store.ts';
 import { isOrigin, Place } from './place.ts';
+
+/** What a Session holds of them. */
+const MAX_NAME_LENGTH = 1024;
+const MAX_TAGS = 100;
+const MAX_TAG_LENGTH = 256;
 
 const STATES = new Map<unknown, Permission['state']>([
   ['granted', 'granted'],
@@ -51,11 +56,11 @@ export function readPsp2(json: unknown, options: ReadOptions): ReadResult {
   const encrypted = file.nullable('encryption')?.nullable('encryptedFields') ?? null;
   if (encrypted !== null && encrypted.items().length > 0)
     throw encrypted.malformed('nothing: decrypt the document first', 'encrypted fields');
-  const name = file.nullable('name')?.string();
+  const name = file.nullable('name')?.string(MAX_NAME_LENGTH);
   const tags = file
     .nullable('tags')
-    ?.items()
-    .map((tag) => tag.string());
+    ?.items(MAX_TAGS)
+    .map((tag) => tag.string(MAX_TAG_LENGTH));
   const expires = file.nullable('timestamps')?.nullable('expires') ?? null;
   const empty = emptySession('psp2', options);
   const { storage, coverage, tabs } = readStorage(file, options, losses);
@@ -81,13 +86,14 @@ export function readPsp2(json: unknown, options: ReadOptions): ReadResult {
   return { session, losses };
 }
 
-function readCookie(place: Place, losses: Loss[]): Cookie {
+function readCookie(place: Place, losses: Loss[]): Cookie | null {
   const expires = place.nullable('expires');
   const seconds = expires?.number() ?? -1;
   const priority = place.nullable('priority')?.oneOf(PRIORITIES);
   const sourceScheme = place.nullable('sourceScheme')?.oneOf(SCHEMES);
   const sourcePort = place.nullable('sourcePort')?.integer(-1, 65_535);
   const partition = place.nullable('partitionKey');
+  if (isOtherPartition(partition, place, losses)) return null;
   const topLevelSite = partition?.origin();
   return {
     name: place.member('name').string(),
@@ -154,15 +160,16 @@ function readStorage(file: Place, options: ReadOptions, losses: Loss[]): Storage
   return { storage, coverage, tabs };
 }
 
+// A part of a token is worse than none: the site would use it.
+const CUT_OFF = 'its value was cut off when the file was written';
+
 function addItems(origin: string, list: Place | null, into: Map<string, LastOf<StorageItem>>, losses: Loss[]): void {
   if (list === null) return;
   const items = ofKey(into, origin, () => new LastOf<StorageItem>('item', losses));
   for (const place of list.items()) {
     const key = place.member('key').string();
     const value = place.member('value').string();
-    // A part of a token is worse than none: the site would use it.
-    if (place.nullable('truncated')?.boolean() === true)
-      lose(losses, place.pointer, 'dropped', 'its value was cut off when the file was written');
+    if (place.nullable('truncated')?.boolean() === true) lose(losses, place.pointer, 'dropped', CUT_OFF);
     else items.set(key, [key, value], place.pointer);
   }
 }
@@ -181,26 +188,37 @@ function readDatabase(place: Place, losses: Loss[]): Database {
 function readStore(place: Place, losses: Loss[]): ObjectStore {
   const path = place.nullable('keyPath');
   const keyPath = path === null ? null : readKeyPath(path);
+  const findKey = keyPath === null ? null : keyFinder(keyPath);
   const records = place
     .member('records')
     .items()
-    .flatMap((record) => readRecord(record, keyPath, losses));
+    .flatMap((record) => readRecord(record, findKey, losses));
   if (records.length > 0) {
     lose(losses, `${place.pointer}/records`, 'lossy', 'values are plain JSON: what was a Date, bytes or a Map is whatever JSON made of it');
   }
-  const indexes = (place.nullable('indexes')?.items() ?? []).map((index) => ({
-    name: index.member('name').string(),
-    keyPath: readKeyPath(index.member('keyPath')),
-    unique: index.member('unique').boolean(),
-    multiEntry: index.member('multiEntry').boolean(),
-  }));
+  const indexes = new LastOf<StoreIndex>('index', losses);
+  for (const index of place.nullable('indexes')?.items() ?? []) indexes.set(index.member('name').string(), readIndex(index), index.pointer);
   const autoIncrement = place.member('autoIncrement').boolean();
-  return { name: place.member('name').string(), keyPath, autoIncrement, indexes, ...makeRecords(records, losses) };
+  return { name: place.member('name').string(), keyPath, autoIncrement, indexes: indexes.values(), ...makeRecords(records, losses) };
 }
 
-function readRecord(place: Place, keyPath: ObjectStore['keyPath'], losses: Loss[]): FileRecord[] {
+function readIndex(place: Place): StoreIndex {
+  return {
+    name: place.member('name').string(),
+    keyPath: readKeyPath(place.member('keyPath')),
+    unique: place.member('unique').boolean(),
+    multiEntry: place.member('multiEntry').boolean(),
+  };
+}
+
+/** `findKey` is null where keys stand beside values. */
+function readRecord(place: Place, findKey: ReturnType<typeof keyFinder> | null, losses: Loss[]): FileRecord[] {
   const value = place.member('value').value;
-  const key = value === undefined ? null : keyPath === null ? keyOf(place.member('key').value) : keyAt(value, keyPath);
+  if (place.nullable('truncated')?.boolean() === true) {
+    lose(losses, place.pointer, 'dropped', CUT_OFF);
+    return [];
+  }
+  const key = value === undefined ? null : findKey === null ? keyOf(place.member('key').value) : findKey(value);
   if (key !== null) return [{ key, value, pointer: place.pointer }];
   lose(losses, place.pointer, 'dropped', 'it has no value, or no valid key');
   return [];

@@ -3,6 +3,7 @@
  * names one as its domain is believed.
  */
 import type { Cookie } from '../session/session.ts';
+import { MAX_DOMAIN_LENGTH } from './cookie-file.ts';
 
 /** Where and when a response came from. */
 export interface ResponseOrigin {
@@ -14,8 +15,9 @@ export interface ResponseOrigin {
 /** A cookie whose expiry may be any number of ms, or why a browser would not keep it, or why we cannot. */
 export type ParsedSetCookie = { readonly cookie: Cookie } | { readonly refused: string };
 
-/** Longest name and value together that a browser takes, in bytes; here in UTF-16 units, which are fewer. */
+/** Longest name and value together that a browser takes, in bytes; here in UTF-16 units, which are fewer. A longer attribute it ignores. */
 const MAX_PAIR_LENGTH = 4096;
+const MAX_ATTRIBUTE_LENGTH = 1024;
 
 /** Reads one Set-Cookie line. */
 export function parseSetCookie(line: string, origin: ResponseOrigin): ParsedSetCookie {
@@ -39,6 +41,7 @@ function readAttributes(parts: readonly string[]): SetCookieAttributes {
     const name = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
     const value = equals < 0 ? '' : part.slice(equals + 1).trim();
     // What a browser cannot read it ignores, so that an earlier one counts.
+    if (value.length > MAX_ATTRIBUTE_LENGTH) continue;
     if (name === 'max-age' && !/^-?[0-9]+$/.test(value)) continue;
     if (name === 'expires' && parseCookieDate(value) === null) continue;
     attributes.set(name, value);
@@ -88,8 +91,18 @@ function expiryOf(attributes: SetCookieAttributes, receivedAt: number): number |
 }
 
 /** Whether a cookie of `domain` goes to `host` (section 5.1.3). */
-export function domainMatches(host: string, domain: string): boolean {
+function domainMatches(host: string, domain: string): boolean {
   return host === domain || (host.endsWith(`.${domain}`) && !isAddress(host));
+}
+
+/** The domains whose cookies go to `host`, itself first; those that are too long for a cookie are left out, so that there are few. */
+export function domainsFor(host: string): string[] {
+  if (isAddress(host)) return [host];
+  const domains = [host];
+  for (let dot = host.indexOf('.', Math.max(0, host.length - MAX_DOMAIN_LENGTH)); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+    domains.push(host.slice(dot + 1));
+  }
+  return domains;
 }
 
 function isAddress(host: string): boolean {
@@ -102,8 +115,9 @@ function defaultPath({ pathname }: URL): string {
   return last <= 0 ? '/' : pathname.slice(0, last);
 }
 
-function breaksPrefix({ name, secure, hostOnly, path }: Cookie): boolean {
-  const lower = name.toLowerCase();
+/** Of a cookie without a name, servers see the value alone: a prefix there counts too (section 5.7). */
+function breaksPrefix({ name, value, secure, hostOnly, path }: Cookie): boolean {
+  const lower = (name === '' ? value : name).toLowerCase();
   if (lower.startsWith('__host-')) return !secure || !hostOnly || path !== '/';
   return lower.startsWith('__secure-') && !secure;
 }

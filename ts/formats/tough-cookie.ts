@@ -61,7 +61,8 @@ const SAME_SITES = new Map<unknown, Cookie['sameSite']>([
 
 /**
  * The Session that a serialized jar describes. A cookie with the attribute Partitioned is dropped: the jar does not know its partition, and without
- * one it would be sent to more sites.
+ * one it would be sent to more sites. Other attributes that tough-cookie does not know are a loss; when a cookie was last used is not looked at, but
+ * for `maxAge`.
  *
  * @throws PspError FORMAT_MALFORMED for a member of a wrong type or out of range, with its JSON Pointer in `details.pointer`.
  */
@@ -90,10 +91,14 @@ function readCookie(place: Place, options: ReadOptions, losses: Loss[]): Cookie 
     ...(createdAt === null ? {} : { createdAt }),
     partitionKey: null,
   };
-  const extensions = place.nullable('extensions')?.items() ?? [];
-  if (!extensions.some((extension) => /^\s*partitioned\s*(=|$)/i.test(extension.string()))) return cookie;
-  lose(losses, place.pointer, 'dropped', 'it is partitioned, and the jar does not say by which site');
-  return null;
+  const extensions = (place.nullable('extensions')?.items() ?? []).map((extension) => extension.string());
+  if (extensions.some((extension) => /^\s*partitioned\s*(=|$)/i.test(extension))) {
+    lose(losses, place.pointer, 'dropped', 'it is partitioned, and the jar does not say by which site');
+    return null;
+  }
+  if (extensions.length > 0)
+    lose(losses, `${place.pointer}/extensions`, 'lossy', 'attributes that tough-cookie does not know are not read');
+  return cookie;
 }
 
 // A jar always says it; a hand-written one may not, and then the narrower of the two is the safe one.

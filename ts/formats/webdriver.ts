@@ -7,11 +7,11 @@
  *     sameSite   "Strict" | "Lax" | "None"
  *     domain     ".host" or "host" as reported; absent in a group for what is the host's own
  */
+import { dotDomain, SAME_SITE_NAMES, SAME_SITES } from '../session/cookie-spelling.ts';
 import type { Cookie, Session } from '../session/session.ts';
 import {
   clampTime,
   cookieSession,
-  dotDomain,
   isHost,
   keepCookie,
   loseAllButCookies,
@@ -21,8 +21,6 @@ import {
   readCookies,
   readDotDomain,
   readPath,
-  SAME_SITE_NAMES,
-  SAME_SITES,
   withoutPartitioned,
 } from './cookie-file.ts';
 import { type Loss, lose } from './loss.ts';

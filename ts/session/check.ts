@@ -7,7 +7,7 @@ import { RECORDS_MEDIA_TYPE } from './clone/records.ts';
 import { type SectionEntry, toHeader, toState } from './document.ts';
 import type { StateShape } from './generated/document.ts';
 import { explainIssues, hasError, type Issue, IssueList, sortIssues } from './issue.ts';
-import { checkRecords } from './semantic/record.ts';
+import { checkRecords, checkValue } from './semantic/record.ts';
 import { references } from './semantic/section.ts';
 import type { Section, Session } from './session.ts';
 import { MAX_ISSUES, type ValidateOptions, validateDocument } from './validate.ts';
@@ -78,8 +78,11 @@ function asIssue(error: unknown): Issue {
 
 async function checkContents(session: Session, state: StateShape, ids: ReadonlyMap<Section, string>, issues: IssueList): Promise<void> {
   const places = new Map<string, string[]>();
-  for (const { pointer, reference } of references(state))
-    places.set(reference.$section, [...(places.get(reference.$section) ?? []), pointer]);
+  for (const { pointer, reference } of references(state)) {
+    const pointers = places.get(reference.$section);
+    if (pointers === undefined) places.set(reference.$section, [pointer]);
+    else pointers.push(pointer);
+  }
   let i = 0;
   for (const [section, id] of ids) {
     if (issues.full) return;
@@ -112,8 +115,10 @@ async function readSection(section: Section, i: number, issues: IssueList): Prom
 }
 
 const RECORDS_PLACE = /^\/storage\/(\d+)\/indexedDB\/(\d+)\/stores\/(\d+)\/records$/;
+const HISTORY_STATE = /^\/tabs\/\d+\/history\/entries\/\d+\/state$/;
 
 function checkPlace(session: Session, { mediaType }: Section, bytes: Uint8Array, pointer: string, issues: IssueList): void {
+  if (HISTORY_STATE.test(pointer)) checkValue(bytes, pointer, issues);
   const place = RECORDS_PLACE.exec(pointer);
   if (place === null) return;
   const store = session.storage[Number(place[1])]?.indexedDB[Number(place[2])]?.stores[Number(place[3])];

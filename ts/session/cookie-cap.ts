@@ -1,5 +1,5 @@
 /**
- * The 400-day cap on cookies (RFC 6265bis section 5.6.1): a browser shortens a longer expiry without a word. Here it becomes a notice; nothing is
+ * The 400-day cap on cookies (RFC 6265bis section 5.5): a browser shortens a longer expiry without a word. Here it becomes a notice; nothing is
  * shortened.
  */
 import type { Session } from './session.ts';

@@ -3,7 +3,9 @@
  * documents look like, and nothing here judges values. One table (below) names every object's members in the order in which they are written,
  * whatever the order in the objects given. Members that it does not know are kept, after the known ones, sorted by name.
  */
+import { toPointer } from './pointer.ts';
 import { SCHEMA_VERSION, type Section, type Session } from './session.ts';
+import { isTime, parseTime } from './time.ts';
 import { invalid } from './validate.ts';
 
 /** What the header says of the state. */
@@ -78,12 +80,12 @@ export type Resolver = (reference: SectionReference, pointer: string, kind: Sect
 export function toHeader(session: Session, state: StateEntry, sections: readonly SectionEntry[]): HeaderDocument {
   const kept = (session as { [HEADER_MEMBERS]?: object })[HEADER_MEMBERS];
   const from = { ...kept, ...pick(session, SESSION_HEADER), psp: SCHEMA_VERSION, state, sections };
-  return map(HEADER, from, writing('header', NO_SECTIONS)) as HeaderDocument;
+  return HEADER(from, writing('header', NO_SECTIONS)) as HeaderDocument;
 }
 
 /** The state document of `session`, with what `refer` gives in the place of sections and long text. */
 export function toState(session: Session, refer: Referrer): StateDocument {
-  return map(STATE, without(session, NOT_OF_STATE), writing('state', refer)) as StateDocument;
+  return STATE(without(session, NOT_OF_STATE), writing('state', refer)) as StateDocument;
 }
 
 /** Every section of a session, once, with what it is, in the order of the state document. Reads none. */
@@ -103,12 +105,12 @@ export function sectionsOf(session: Session): ReadonlyMap<Section, SectionKind |
  * `$header`, those of the state as members of the Session itself; both are written where they came from.
  */
 export function fromDocuments(header: HeaderDocument, state: StateDocument, resolve: Resolver): Session {
-  const fromHeader = map(HEADER, header, reading('header', resolve)) as object;
+  const fromHeader = HEADER(header, reading('header', resolve)) as object;
   const kept = without(fromHeader, HEADER_NAMES);
   return {
     ...pick(fromHeader, SESSION_HEADER),
     // Nothing in the state may pass for a member of the header.
-    ...without(map(STATE, state, reading('state', resolve)) as object, NOT_OF_STATE),
+    ...without(STATE(state, reading('state', resolve)) as object, NOT_OF_STATE),
     ...(Object.keys(kept).length === 0 ? {} : { [HEADER_MEMBERS]: kept }),
   } as Session;
 }
@@ -260,10 +262,6 @@ const STATE = object({
   mergeState: section('merge'),
 });
 
-function map(shape: Shape, value: unknown, to: Direction): unknown {
-  return shape(value, to);
-}
-
 function inside(name: string | number, shape: Shape, value: unknown, to: Direction): unknown {
   to.path.push(name);
   const mapped = shape(value, to);
@@ -345,22 +343,15 @@ function isSection(value: object): boolean {
   return typeof (value as { bytes?: unknown }).bytes === 'function';
 }
 
-/** RFC 6901. */
-function toPointer(path: readonly (string | number)[]): string {
-  return path.map((name) => `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-}
-
 /** Years above 9999 and fractions of a millisecond have no place in the form. */
 function toTime(ms: unknown, part: Part, path: readonly (string | number)[]): string {
-  if (typeof ms !== 'number' || !Number.isInteger(ms) || ms < 0 || ms > 253_402_300_799_999)
-    throw invalid(part, toPointer(path), 'time: integer milliseconds from 1970 to 9999');
+  if (!isTime(ms)) throw invalid(part, toPointer(path), 'time: integer milliseconds from 1970 to 9999');
   return new Date(ms).toISOString();
 }
 
-/** The schema checked the form; only the calendar is left: 30 February reads as another day. */
+/** The schema checked the form; only the calendar is left. */
 function fromTime(text: string, part: Part, path: readonly (string | number)[]): number {
-  const ms = Date.parse(text);
-  if (Number.isNaN(ms) || ms < 0 || new Date(ms).toISOString() !== text)
-    throw invalid(part, toPointer(path), 'time: a day of the calendar from 1970 on');
+  const ms = parseTime(text);
+  if (ms === null) throw invalid(part, toPointer(path), 'time: a day of the calendar from 1970 on');
   return ms;
 }

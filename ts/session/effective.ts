@@ -52,7 +52,7 @@ export function effectiveExpiry(session: Session, pointer: string): EffectiveExp
  * When a rule ends what it matches: min(`expiresAt`, `lastTouched + idleMs`), or null when it never does. The idle time of a rule that was never touched has not
  * begun.
  */
-export function ruleDeadline({ expiresAt, idleMs, lastTouched }: TtlRule): number | null {
+function ruleDeadline({ expiresAt, idleMs, lastTouched }: TtlRule): number | null {
   const idle = idleMs === undefined || lastTouched === undefined ? null : lastTouched + idleMs;
   if (expiresAt === undefined) return idle;
   return idle === null ? expiresAt : Math.min(expiresAt, idle);

@@ -11,7 +11,7 @@ export function cookieIdentity(cookie: Pick<Cookie, 'partitionKey' | 'domain' | 
   return JSON.stringify([partition, domain, hostOnly, path, name]);
 }
 
-/** Identity of a storage key. */
-export function storageKeyIdentity(key: StorageKey): string {
-  return JSON.stringify([key.origin, key.topLevelSite]);
+/** Identity of a storage key: (origin, top-level site, cross-site ancestor, bucket). A key without a bucket names the default one. */
+export function storageKeyIdentity({ origin, topLevelSite, hasCrossSiteAncestor, bucket }: StorageKey): string {
+  return JSON.stringify([origin, topLevelSite, hasCrossSiteAncestor ?? false, bucket ?? null]);
 }

@@ -88,6 +88,7 @@ export type SemanticCode =
   | 'tab-opener'
   | 'ttl-target'
   | 'ttl-empty'
+  | 'ttl-untouched'
   | 'ttl-beyond-session';
 
 /** One finding. */

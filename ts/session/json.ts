@@ -6,14 +6,17 @@
  */
 import type { Issue, ParseCode, Severity } from './issue.ts';
 import { IssueList } from './issue.ts';
+import { toPointer } from './pointer.ts';
 
 /** What a text may have at most. */
 export interface ParseLimits {
+  /** 2^29 - 24 unless told, and never more. */
   readonly maxBytes?: number;
-  /** Arrays and objects inside each other. */
+  /** Arrays and objects inside each other; 100 unless told. */
   readonly maxDepth?: number;
-  /** Items of one array, or members of one object. */
+  /** Items of one array, or members of one object; 500,000 unless told. */
   readonly maxItems?: number;
+  /** Issues that are reported; 100 unless told. */
   readonly maxIssues?: number;
 }
 
@@ -24,7 +27,12 @@ export interface ParsedJson {
 }
 
 type Limits = Required<ParseLimits>;
-const DEFAULTS: Limits = { maxBytes: 512 * 1024 * 1024, maxDepth: 100, maxItems: 500_000, maxIssues: 100 };
+/** What V8 holds in one string, in UTF-16 units: as many bytes never make more units. */
+const MAX_STRING_UNITS = 2 ** 29 - 24;
+const DEFAULTS: Limits = { maxBytes: MAX_STRING_UNITS, maxDepth: 100, maxItems: 500_000, maxIssues: 100 };
+
+/** Recursion ends here, whatever depth is allowed: what is deeper is scanned. */
+const MAX_RECURSION = 500;
 
 /**
  * Parses UTF-8 bytes. Beside the platform's parse an ordinary text costs a walk over the value and a look at what stands between its strings; one with a
@@ -32,7 +40,8 @@ const DEFAULTS: Limits = { maxBytes: 512 * 1024 * 1024, maxDepth: 100, maxItems:
  */
 export function parseJson(bytes: Uint8Array, limits: ParseLimits = {}): ParsedJson {
   const all: Limits = { ...DEFAULTS, ...limits };
-  if (bytes.length > all.maxBytes) return refuse('too-large', `has ${bytes.length} bytes; at most ${all.maxBytes} are read`);
+  const maxBytes = Math.min(all.maxBytes, MAX_STRING_UNITS);
+  if (bytes.length > maxBytes) return refuse('too-large', `has ${bytes.length} bytes; at most ${maxBytes} are read`);
   const text = decode(bytes);
   if (text === null) return refuse('invalid-utf8', 'is not valid UTF-8');
   let value: unknown;
@@ -42,7 +51,7 @@ export function parseJson(bytes: Uint8Array, limits: ParseLimits = {}): ParsedJs
     if (error instanceof RangeError) return refuse('too-deep', 'is nested more deeply than this platform can read');
     return refuse('invalid-json', text === '' ? 'is empty' : text.startsWith('\ufeff') ? 'begins with a byte order mark' : 'is not JSON');
   }
-  const members = countMembers(value, all.maxDepth, all.maxItems);
+  const members = countMembers(value, Math.min(all.maxDepth, MAX_RECURSION), all.maxItems);
   if (members !== null && members === countNames(text)) return { value, issues: [] };
   return { value, issues: scan(text, all) };
 }
@@ -128,59 +137,94 @@ interface Frame {
 
 /** Finds what the platform forgives in a text that it has parsed: so the syntax is known to be right. O(n), depth costs no stack. */
 function scan(text: string, limits: Limits): Issue[] {
-  const issues = new IssueList(limits.maxIssues);
-  const stack: Frame[] = [];
-  let top: Frame | undefined;
-  let expectsName = false;
-  const add = (severity: Severity, code: ParseCode, pointer: string, message: string): void =>
-    issues.add({ code, pointer, message, severity, stage: 'parse' });
-  for (let i = 0; i < text.length && !issues.full; ) {
+  const scanner = new Scanner(limits);
+  for (let i = 0; i < text.length && !scanner.done; ) {
     const unit = text.charCodeAt(i);
     if (unit === QUOTE) {
       const end = endOfString(text, i);
-      if (expectsName && top?.names) {
-        // Names with escapes are equal to names without.
-        const name = JSON.parse(text.slice(i, end)) as string;
-        top.at = name;
-        const pointer = name.length > MAX_SHOWN_NAME ? pointerOf(stack.slice(0, -1)) : pointerOf(stack);
-        if (top.names.has(name)) add('error', 'duplicate-member', pointer, 'a member with this name is there already');
-        else if (name === '__proto__') add('notice', 'prototype-member', pointer, 'is kept as data; it is nobody’s prototype');
-        top.names.add(name);
-        expectsName = false;
-      }
+      // Names with escapes are equal to names without.
+      if (scanner.expectsName) scanner.name(JSON.parse(text.slice(i, end)) as string);
       i = end;
-    } else if (unit === OPEN_OBJECT || unit === OPEN_ARRAY) {
-      if (stack.length >= limits.maxDepth) {
-        add('error', 'too-deep', pointerOf(stack), `is nested more than ${limits.maxDepth} deep`);
-        break;
-      }
-      top = { names: unit === OPEN_OBJECT ? new Set() : null, at: 0, count: 0 };
-      stack.push(top);
-      expectsName = unit === OPEN_OBJECT;
-      i++;
-    } else if (unit === CLOSE_OBJECT || unit === CLOSE_ARRAY) {
-      stack.pop();
-      top = stack[stack.length - 1];
-      expectsName = false;
-      i++;
-    } else if (unit === COMMA && top) {
-      top.count++;
-      if (top.names === null) top.at = top.count;
-      expectsName = top.names !== null;
-      if (top.count >= limits.maxItems) {
-        add('error', 'too-many-items', pointerOf(stack.slice(0, -1)), `has more than ${limits.maxItems} items`);
-        break;
-      }
-      i++;
     } else if (unit === MINUS || (unit >= ZERO && unit <= NINE)) {
       const end = endOfNumber(text, i);
-      const fault = numberFault(text.slice(i, end));
-      if (fault === 'number-not-finite') add('error', fault, pointerOf(stack), 'is beyond the range of a double');
-      else if (fault !== null) add('warning', fault, pointerOf(stack), 'has more digits than a double can hold');
+      scanner.number(text.slice(i, end));
       i = end;
-    } else i++;
+    } else {
+      if (unit === OPEN_OBJECT || unit === OPEN_ARRAY) scanner.open(unit === OPEN_OBJECT);
+      else if (unit === CLOSE_OBJECT || unit === CLOSE_ARRAY) scanner.close();
+      else if (unit === COMMA) scanner.comma();
+      i++;
+    }
   }
-  return issues.take();
+  return scanner.issues.take();
+}
+
+/** Follows the tokens of a text. Makes a pointer for an issue only: a pointer costs as much as the names on the way. */
+class Scanner {
+  readonly issues: IssueList;
+  readonly #limits: Limits;
+  readonly #stack: Frame[] = [];
+  #top: Frame | undefined;
+  #stopped = false;
+  expectsName = false;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.issues = new IssueList(limits.maxIssues);
+  }
+
+  /** A limit is broken, or there are issues enough: what follows is not looked at. */
+  get done(): boolean {
+    return this.#stopped || this.issues.full;
+  }
+
+  name(name: string): void {
+    const top = this.#top;
+    if (top === undefined || top.names === null) return;
+    top.at = name;
+    if (top.names.has(name)) this.#add('error', 'duplicate-member', this.#stack, 'a member with this name is there already');
+    else if (name === '__proto__') this.#add('notice', 'prototype-member', this.#stack, 'is kept as data; it is nobody’s prototype');
+    top.names.add(name);
+    this.expectsName = false;
+  }
+
+  number(token: string): void {
+    const fault = numberFault(token);
+    if (fault === 'number-not-finite') this.#add('error', fault, this.#stack, 'is beyond the range of a double');
+    else if (fault !== null) this.#add('warning', fault, this.#stack, 'has more digits than a double can hold');
+  }
+
+  open(isObject: boolean): void {
+    if (this.#stack.length >= this.#limits.maxDepth) {
+      this.#add('error', 'too-deep', this.#stack, `is nested more than ${this.#limits.maxDepth} deep`);
+      this.#stopped = true;
+      return;
+    }
+    this.#top = { names: isObject ? new Set() : null, at: 0, count: 0 };
+    this.#stack.push(this.#top);
+    this.expectsName = isObject;
+  }
+
+  close(): void {
+    this.#stack.pop();
+    this.#top = this.#stack[this.#stack.length - 1];
+    this.expectsName = false;
+  }
+
+  comma(): void {
+    const top = this.#top;
+    if (top === undefined) return;
+    top.count++;
+    if (top.names === null) top.at = top.count;
+    this.expectsName = top.names !== null;
+    if (top.count < this.#limits.maxItems) return;
+    this.#add('error', 'too-many-items', this.#stack.slice(0, -1), `has more than ${this.#limits.maxItems} items`);
+    this.#stopped = true;
+  }
+
+  #add(severity: Severity, code: ParseCode, place: readonly Frame[], message: string): void {
+    this.issues.add({ code, pointer: toPointer(place.map(({ at }) => at)), message, severity, stage: 'parse' });
+  }
 }
 
 const QUOTE = 0x22;
@@ -196,9 +240,6 @@ const COLON = 0x3a;
 const SMALL_E = 0x65;
 const ZERO = 0x30;
 const NINE = 0x39;
-
-/** A longer name may well be a value that went astray: the pointer ends before it. */
-const MAX_SHOWN_NAME = 64;
 
 /** From quote to quote, since the platform looks for one many times faster than we look at each unit; a quote behind an odd run of backslashes is inside. */
 function endOfString(text: string, start: number): number {
@@ -246,9 +287,4 @@ function trimZeros(digits: string): string {
   let end = digits.length;
   while (end > 0 && digits.charCodeAt(end - 1) === ZERO) end--;
   return digits.slice(0, end);
-}
-
-/** RFC 6901, of what is being read. */
-function pointerOf(stack: readonly Frame[]): string {
-  return stack.map(({ at }) => `/${String(at).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

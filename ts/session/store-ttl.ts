@@ -4,7 +4,7 @@
  */
 import { effectiveExpiries } from './effective.ts';
 import type { Session } from './session.ts';
-import { LATEST_TIME } from './ttl.ts';
+import { LATEST_TIME } from './time.ts';
 
 /** How much later than the last entry a store deletes by default, for clocks that disagree: one minute. */
 export const STORE_SKEW_MS = 60_000;

@@ -5,9 +5,7 @@
 import { isExpired } from './expiry.ts';
 import { listMembers } from './member.ts';
 import type { Session, TtlRule, TtlTarget } from './session.ts';
-
-/** The last millisecond of the year 9999: the latest time that a document can hold. */
-export const LATEST_TIME = 253_402_300_799_999;
+import { isTime } from './time.ts';
 
 /** When to set: `NX` where there is none, `XX` where there is one, `GT` and `LT` where the new one is later or earlier. None counts as infinite. */
 export type TtlCondition = 'NX' | 'XX' | 'GT' | 'LT';
@@ -167,6 +165,6 @@ function checkSetting({ expiresAt, idleMs, now }: TtlSetting): void {
 }
 
 function checkTime(name: string, time: number): void {
-  if (Number.isInteger(time) && time >= 0 && time <= LATEST_TIME) return;
+  if (isTime(time)) return;
   throw new RangeError(`${name}: expected integer milliseconds from 1970 to 9999, not ${time}`);
 }

@@ -8,10 +8,11 @@
 import { PspError } from '../errors.ts';
 import { fromDocuments, type HeaderDocument, type SectionKind, type StateDocument, toHeader, toState } from './document.ts';
 import { SCHEMA_VERSION, type Section, type Session, TEXT_MEDIA_TYPE, textOf } from './session.ts';
-import { compareVersions, findPath, listVersions, readAs, unsupported } from './upgrade/path.ts';
+import { findPath, listVersions, readAs } from './upgrade/path.ts';
 import { isObject, type SessionDocuments, type Step, type TextReader, type VersionLoss } from './upgrade/step.ts';
 import { STEP_1_2 } from './upgrade/v1-v2.ts';
 import { assertHeader, assertState, invalid } from './validate.ts';
+import { compareVersions, unsupported } from './version.ts';
 
 export type { Json, JsonObject, LossSeverity, SessionDocuments, TextReader, VersionLoss } from './upgrade/step.ts';
 

@@ -13,6 +13,7 @@ import { checkStorage } from './semantic/storage.ts';
 import { checkTabs } from './semantic/tab.ts';
 import { checkTimes } from './semantic/time.ts';
 import { checkTtl } from './semantic/ttl.ts';
+import { isVersion, readableAs, unsupported } from './version.ts';
 
 const NEWEST = SCHEMA_VERSIONS[SCHEMA_VERSIONS.length - 1] as string;
 
@@ -29,26 +30,26 @@ export const MAX_ISSUES = 100;
 
 /**
  * Returns when `header` is a header by the schema of `version`, or else of the version that it names (a newer minor is read by the newest schema of
- * its major). Stops at the first fault: fast.
+ * its major that is known). Stops at the first fault: fast.
  *
- * @throws PspError `SESSION_INVALID` with `details.pointer` (RFC 6901) and `details.rule`.
+ * @throws PspError `SESSION_INVALID` with `details.pointer` (RFC 6901) and `details.rule`; `SESSION_UNSUPPORTED_VERSION` for another major.
  */
 export function assertHeader(header: unknown, version: string = versionOf(header) ?? NEWEST): void {
   assertShape('header', version, header);
 }
 
 /**
- * Returns when `state` is a state by the schema of `version`, the newest unless told.
+ * Returns when `state` is a state by the schema of `version`, the newest unless told. Stops at the first fault.
  *
- * @throws PspError `SESSION_INVALID` with `details.pointer` (RFC 6901) and `details.rule`.
+ * @throws PspError as {@link assertHeader}.
  */
 export function assertState(state: unknown, version: string = NEWEST): void {
   assertShape('state', version, state);
 }
 
 function assertShape(part: DocumentPart, version: string, document: unknown): void {
-  const known = schemaFor(version);
-  if (known === null) throw new RangeError('session: there is no schema of this version');
+  const known = readableAs(version, SCHEMA_VERSIONS);
+  if (known === null) throw unsupported(version, SCHEMA_VERSIONS);
   const [fault] = findFaults(part, known, document, 1);
   if (fault !== undefined) throw invalid(part, fault.pointer, fault.keyword);
 }
@@ -60,7 +61,7 @@ function assertShape(part: DocumentPart, version: string, document: unknown): vo
 export function validateDocument(header: unknown, state: unknown, options: ValidateOptions = {}): Issue[] {
   const issues = new IssueList(options.maxIssues ?? MAX_ISSUES);
   const named = versionOf(header);
-  const version = schemaFor(named ?? NEWEST);
+  const version = readableAs(named ?? NEWEST, SCHEMA_VERSIONS);
   if (version === null) {
     // One issue that names both, and no list of members that another version may have moved.
     issues.semantic(
@@ -128,14 +129,7 @@ function describeFault({ keyword, expected }: SchemaFault): string {
 /** The version that a header names, or null when it names none in the right form. */
 function versionOf(header: unknown): string | null {
   const version = typeof header === 'object' && header !== null ? (header as { psp?: unknown }).psp : undefined;
-  return typeof version === 'string' && /^(?:0|[1-9][0-9]{0,5})\.(?:0|[1-9][0-9]{0,5})$/.test(version) ? version : null;
-}
-
-/** The newest schema of the version's major, no newer than it where there is a choice; null for another major. */
-function schemaFor(version: string): string | null {
-  if (SCHEMA_VERSIONS.includes(version)) return version;
-  const [major] = version.split('.');
-  return SCHEMA_VERSIONS.filter((known) => known.split('.')[0] === major).at(-1) ?? null;
+  return isVersion(version) ? version : null;
 }
 
 /** The error of a document whose `pointer` breaks `rule`. */

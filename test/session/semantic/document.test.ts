@@ -28,12 +28,32 @@ const CASES: readonly Case[] = [
   ['__HOST- below a path', cookie({ name: '__HOST-a', path: '/a' }), 'error cookie-prefix /cookies/0/path'],
   ['__Host- as it must be', cookie({ name: '__Host-a' })],
   ['__secure- without Secure', cookie({ name: '__secure-a', secure: false }), 'error cookie-prefix /cookies/0/secure'],
+  // What Chromium 156 refuses and takes; the first is refused whatever the cookie's attributes are.
+  ...(['__Secure-a=b', '__secure-', '__HOST-a'].map((value) => [
+    `the prefix ${value} in the value of what has no name`,
+    cookie({ name: '', value }),
+    'error cookie-prefix /cookies/0/value',
+  ]) as Case[]),
   [
-    'a prefix in the value of what has no name',
-    cookie({ name: '', value: '__Secure-a=b', secure: false }),
-    'error cookie-prefix /cookies/0/secure',
+    'the prefix __Http- in the value of what has no name',
+    cookie({ name: '', value: '__Http-a' }),
+    'warning cookie-prefix /cookies/0/value',
   ],
+  ['no prefix in the value of what has no name', cookie({ name: '', value: '__Secure', secure: false })],
+  ['no prefix', cookie({ name: 'a__Host-', secure: false, path: '/a' })],
+  ['a prefix in the value of what has a name', cookie({ name: 'a', value: '__Host-', secure: false })],
   ['__Http- without HttpOnly', cookie({ name: '__Http-a', httpOnly: false }), 'warning cookie-prefix /cookies/0/httpOnly'],
+  ['__Http- without Secure', cookie({ name: '__http-a', secure: false }), 'warning cookie-prefix /cookies/0/secure'],
+  ['__Http- as it must be', cookie({ name: '__Http-a', hostOnly: false, path: '/a' })],
+  [
+    '__Host-Http- breaking every rule',
+    cookie({ name: '__Host-Http-a', secure: false, hostOnly: false, path: '/a', httpOnly: false }),
+    'error cookie-prefix /cookies/0/hostOnly',
+    'error cookie-prefix /cookies/0/path',
+    'error cookie-prefix /cookies/0/secure',
+    'warning cookie-prefix /cookies/0/httpOnly',
+  ],
+  ['__HostHttp-, which is no prefix', cookie({ name: '__HostHttp-a', secure: false, httpOnly: false })],
   ['SameSite=None without Secure', cookie({ sameSite: 'none', secure: false }), 'warning cookie-same-site-insecure /cookies/0/sameSite'],
   ['partitioned without Secure', cookie({ partitionKey: site, secure: false }), 'error cookie-partitioned-insecure /cookies/0/secure'],
   [
@@ -203,8 +223,25 @@ const CASES: readonly Case[] = [
   ...(['', '/storage/0', '/storage/0/localStorage/1', DB, '/tabs/0', '/tabs/0/sessionStorage/0/items/0', '/storage/0/files/1'].map(
     (pointer) => [`a TTL on "${pointer}"`, { '/ttl/0/target/pointer': pointer }],
   ) as Case[]),
-  ['a pointer and a kind', { '/ttl/0/target/kind': 'cookie' }, 'error ttl-target /ttl/0/target'],
-  ['a TTL twice', { '/ttl/1': { target: { pointer: '/cookies/0' }, idleMs: 1 } }, 'error duplicate /ttl/1/target'],
+  ...(['kind', 'origin', 'name'].map((member) => [
+    `a pointer and a ${member}`,
+    { [`/ttl/0/target/${member}`]: member === 'origin' ? KEY.origin : 'cookie' },
+    'error ttl-target /ttl/0/target',
+  ]) as Case[]),
+  ['a TTL of a kind, an origin and a name', { '/ttl/0/target': { kind: 'cookie', origin: KEY.origin, name: SECRET } }],
+  [
+    'a TTL on an origin that no browser writes so',
+    { '/ttl/0/target': { kind: 'cookie', origin: 'https://app.example:443' } },
+    'error origin-not-canonical /ttl/0/target/origin',
+  ],
+  ['an idle time that has not begun', { '/ttl/0/lastTouched': undefined }, 'notice ttl-untouched /ttl/0'],
+  ['a touch in the future', { '/ttl/0/lastTouched': '2026-02-01T00:02:00.000Z' }, 'warning time-future /ttl/0/lastTouched'],
+  ['a touch half a minute ahead', { '/ttl/0/lastTouched': '2026-02-01T00:00:30.000Z' }],
+  [
+    'a TTL twice',
+    { '/ttl/1': { target: { pointer: '/cookies/0' }, expiresAt: '2026-06-01T00:00:00.000Z' } },
+    'error duplicate /ttl/1/target',
+  ],
   ['an expired TTL', { '/ttl/0/expiresAt': TIME }, 'notice expired /ttl/0/expiresAt'],
   ['a TTL beyond the session', { '/ttl/0/expiresAt': '2030-01-01T00:00:00.000Z' }, 'warning ttl-beyond-session /ttl/0/expiresAt'],
 

@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PspError } from '../../../ts/errors.ts';
 import { assertSession, validateSession } from '../../../ts/session/check.ts';
+import { ForeignValue } from '../../../ts/session/clone/foreign.ts';
 import { RECORDS_MEDIA_TYPE, RecordWriter } from '../../../ts/session/clone/records.ts';
-import { compareKeys, evaluateKeyPath, type Key, toKey } from '../../../ts/session/semantic/key.ts';
-import { type ObjectStore, type Section, type Session, section } from '../../../ts/session/session.ts';
+import { compareKeys, compileKeyPath, type Key, toKey } from '../../../ts/session/semantic/key.ts';
+import { type ObjectStore, type Section, type Session, section, TEXT_MEDIA_TYPE } from '../../../ts/session/session.ts';
 
 const SECRET = 'S3CRET';
 
@@ -39,6 +40,7 @@ async function found(store: Partial<ObjectStore>, records: readonly (readonly [u
   return issues.map(({ severity, code, pointer }) => `${severity} ${code} ${pointer.replace(AT, '')}`);
 }
 
+const keyOf = (value: unknown): Key | null => toKey(value, { left: 1_000_000 });
 const unique = (keyPath: string | string[], multiEntry = false) => ({ indexes: [{ name: 'i', keyPath, unique: true, multiEntry }] });
 const hole = [1, 2, 3];
 delete hole[1];
@@ -187,6 +189,18 @@ describe('records', () => {
     ['a count that is wrong', { recordCount: 3 }, [[1, SECRET]], 'error record-count /recordCount'],
     ['a generator behind its keys', { autoIncrement: true, keyGenerator: 5 }, [[5, 0]], 'warning key-generator /keyGenerator'],
     ['a generator before its keys', { autoIncrement: true, keyGenerator: 6 }, [[5.9, 0]]],
+    ['a generator at its end', { autoIncrement: true, keyGenerator: 2 ** 53 }, [[2 ** 53, 0]]],
+    [
+      'a placeholder where the key would be',
+      { keyPath: 'a' },
+      [
+        [1, { a: () => SECRET }],
+        [2, () => SECRET],
+      ],
+      'notice clone-placeholder /records/0/value',
+      'notice clone-placeholder /records/1/value',
+    ],
+    ['an object of the language where a key path goes on', { keyPath: 'size' }, [[1, new Map()]], 'error key-missing /records/0/value'],
     ['a value that could not be carried', {}, [[1, () => SECRET]], 'notice clone-placeholder /records/0/value'],
   ])('%s', async (_, store, records, ...expected) => {
     expect((await found(store, records)).sort()).toEqual([...expected].sort());
@@ -215,30 +229,76 @@ describe('keys', () => {
   test('comparing is a total order', () => {
     fc.assert(
       fc.property(anyKey, anyKey, anyKey, (a, b, c) => {
-        const [x, y, z] = [toKey(a) as Key, toKey(b) as Key, toKey(c) as Key];
+        const [x, y, z] = [keyOf(a) as Key, keyOf(b) as Key, keyOf(c) as Key];
         expect(Math.sign(compareKeys(x, y)) + Math.sign(compareKeys(y, x))).toBe(0);
-        expect(compareKeys(x, toKey(structuredClone(a)) as Key)).toBe(0);
+        expect(compareKeys(x, keyOf(structuredClone(a)) as Key)).toBe(0);
         if (compareKeys(x, y) <= 0 && compareKeys(y, z) <= 0) expect(compareKeys(x, z)).toBeLessThanOrEqual(0);
       }),
     );
   });
 
   test('number < date < string < binary < array', () => {
-    const keys = [Infinity, new Date(-5), '', new ArrayBuffer(0), []].map((value) => toKey(value) as Key);
+    const keys = [Infinity, new Date(-5), '', new ArrayBuffer(0), []].map((value) => keyOf(value) as Key);
     expect([...keys].reverse().sort(compareKeys)).toEqual(keys);
   });
 
   test('a key that is nested without end is none, and costs no stack', () => {
-    let deep: unknown[] = [];
-    for (let i = 0; i < 100_000; i++) deep = [deep];
-    expect(toKey(deep)).toBeNull();
+    const nested = (depth: number): unknown[] =>
+      depth === 1 ? [] : Array.from({ length: depth - 1 }).reduce<unknown[]>((deep) => [deep], []);
+    expect(keyOf(nested(2000))).not.toBeNull();
+    expect(keyOf(nested(2001))).toBeNull();
+    expect(keyOf(nested(100_000))).toBeNull();
+  });
+
+  test('what is shared counts as often as it stands there, and there is room for so much only', () => {
+    const shared = [1];
+    expect(keyOf([shared, shared])).toEqual(keyOf([[1], [1]]));
+    expect(toKey([shared, shared], { left: 5 })).not.toBeNull();
+    expect(toKey([shared, shared], { left: 4 })).toBeNull();
+    expect(toKey(new Uint8Array(8), { left: 9 })).not.toBeNull();
+    expect(toKey(new Uint8Array(8), { left: 8 })).toBeNull();
+  });
+
+  test('a few bytes that describe a key without end are no key', async () => {
+    let doubled: unknown = 1;
+    for (let i = 0; i < 100; i++) doubled = [doubled, doubled];
+    expect(await found({}, [[doubled, 0]])).toEqual(['error key-invalid /records/0/key']);
+    expect(await found({ keyPath: 'id' }, [[1, { id: doubled }]])).toEqual(['error key-invalid /records/0/value']);
+    expect(await found(unique('u', true), [[1, { u: [doubled, doubled] }]])).toEqual([]);
+    const bytes = new Uint8Array(100_000);
+    expect(await found({}, [[new Array(1000).fill(bytes), 0]])).toEqual(['error key-invalid /records/0/key']);
+  });
+
+  test('a multi-entry index has the items that are there, however long the array says that it is', async () => {
+    const sparse = (items: Readonly<Record<number, unknown>>): unknown[] => Object.assign(new Array(2 ** 32 - 1), items, { name: 7 });
+    const records = [
+      [1, { u: sparse({ 5: 'a', 4000000000: 'b' }) }],
+      [2, { u: sparse({ 9: 'b' }) }],
+      [3, { u: [7] }],
+    ] as const;
+    expect(await found(unique('u', true), records)).toEqual(['error unique-index /records/1/value']);
   });
 
   test('the length of strings and arrays is on a key path', () => {
-    expect(evaluateKeyPath({ a: 'xyz' }, 'a.length')).toEqual({ value: 3 });
-    expect(evaluateKeyPath({ a: [1] }, ['a.length', 'a'])).toEqual({ value: [1, [1]] });
-    expect(evaluateKeyPath({ a: undefined }, 'a')).toBe('absent');
-    expect(evaluateKeyPath(null, 'a')).toBe('absent');
+    expect(compileKeyPath('a.length')({ a: 'xyz' })).toEqual({ value: 3 });
+    expect(compileKeyPath(['a.length', 'a'])({ a: [1] })).toEqual({ value: [1, [1]] });
+    expect(compileKeyPath('a')({ a: undefined })).toBe('absent');
+    expect(compileKeyPath('a')(null)).toBe('absent');
+    expect(compileKeyPath('length')(new Set())).toBe('absent');
+  });
+
+  test('so are size and type of a Blob, and no more of it', () => {
+    const blob = new Blob(['xyz'], { type: 'text/plain' });
+    expect(compileKeyPath(['f.size', 'f.type'])({ f: blob })).toEqual({ value: [3, 'text/plain'] });
+    expect(compileKeyPath('name')(blob)).toBe('absent');
+    expect(compileKeyPath('arrayBuffer')(blob)).toBe('absent');
+  });
+
+  test('what only another platform knows is not judged', () => {
+    const foreign = new ForeignValue('ImageData', {});
+    expect(compileKeyPath('width')(foreign)).toBe('unknown');
+    expect(compileKeyPath('className')(foreign)).toBe('unknown');
+    expect(compileKeyPath('a')({ a: foreign })).toBe('unknown');
   });
 });
 
@@ -262,6 +322,43 @@ describe('sections of a session', () => {
       ),
     ).toEqual(['error section-length /sections/0/rawLength']);
     expect(await found({}, section(new Uint8Array(3), 'image/png'))).toEqual(['warning section-media-type /records']);
+  });
+
+  test('when there are issues enough, no more is read', async () => {
+    let reads = 0;
+    const unread = broken(() => Promise.reject(new TypeError(String(++reads))));
+    const one = sessionWith({}, fails('BLOB_SECTION_HASH'));
+    const session = { ...one, mergeState: unread };
+    const issues = await validateSession(session, { maxIssues: 1 });
+    expect(issues.map(({ code }) => code)).toEqual(['section-hash', 'too-many-issues']);
+    expect(reads).toBe(0);
+    expect((await validateSession(session)).map(({ code }) => code)).toEqual(['section-hash', 'section-unreadable']);
+  });
+
+  test('what should be a structured-clone value and is none is named', async () => {
+    const state = (bytes: number[]): Session => {
+      const history = { index: 0, entries: [{ url: 'https://app.example/' }, { url: '', state: section(Uint8Array.from(bytes), 'x/y') }] };
+      return { ...sessionWith({}, []), tabs: [{ id: 't', url: '', history, sessionStorage: [] }] };
+    };
+    const found = async (bytes: number[]) => (await validateSession(state(bytes))).map(({ code, pointer }) => `${code} ${pointer}`);
+    expect(await found([0])).toEqual([]);
+    expect(await found([0, 0])).toEqual(['clone-malformed /tabs/0/history/entries/1/state']);
+  });
+
+  test('one section in very many places is read once, and costs no more than their number', async () => {
+    let reads = 0;
+    const bytes = new Uint8Array(2);
+    const shared: Section = {
+      ...{ mediaType: TEXT_MEDIA_TYPE, length: 2 },
+      bytes: async () => {
+        reads++;
+        return bytes;
+      },
+    };
+    const one = sessionWith({}, []);
+    const localStorage = Array.from({ length: 100_000 }, (_, i) => [String(i), shared] as const);
+    expect(await validateSession({ ...one, storage: [{ ...one.storage[0]!, localStorage }] })).toEqual([]);
+    expect(reads).toBe(1);
   });
 
   test('assertSession names the first errors with a code, and nothing of the session', async () => {

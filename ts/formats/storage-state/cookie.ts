@@ -7,8 +7,9 @@
  *     sameSite        "Strict" | "Lax" | "None" | absent             <->  strict, lax, none, unset
  *     partitionKey    site, with _crHasCrossSiteAncestor beside it   <->  { topLevelSite, hasCrossSiteAncestor }
  */
+import { dotDomain, SAME_SITE_NAMES, SAME_SITES } from '../../session/cookie-spelling.ts';
 import type { Cookie, CookiePartitionKey } from '../../session/session.ts';
-import { dotDomain, keepCookie, loseDetails, readDotDomain, readPath, SAME_SITE_NAMES, SAME_SITES } from '../cookie-file.ts';
+import { isOtherPartition, keepCookie, loseDetails, readDotDomain, readPath } from '../cookie-file.ts';
 import { type Loss, lose } from '../loss.ts';
 import type { Place } from '../place.ts';
 
@@ -32,8 +33,12 @@ export interface StorageStateCookie {
 /** The last second of the year 9999: Playwright refuses a whole file for one cookie that lives longer. */
 const MAX_EXPIRES_SECONDS = 253_402_300_799;
 
-/** Reads one cookie. What a hand-written file leaves out means what it means to Playwright: session, false, false, unset. */
-export function readCookie(place: Place): Cookie {
+/**
+ * Reads one cookie. What a hand-written file leaves out means what it means to Playwright: session, false, false, unset. Null for one in the partition of
+ * an extension's page, which is a loss.
+ */
+export function readCookie(place: Place, losses: Loss[]): Cookie | null {
+  if (isOtherPartition(place.optional('partitionKey'), place, losses)) return null;
   return {
     ...readDotDomain(place.member('domain')),
     name: place.member('name').string(),

@@ -9,7 +9,7 @@ import { decodeValue } from '../../session/clone/decode.ts';
 import { readRecords as splitRecords } from '../../session/clone/records.ts';
 import type { Database, ObjectStore, StoreIndex } from '../../session/session.ts';
 import { LastOf, type Loss, lose } from '../loss.ts';
-import { type FileRecord, keyAt, keyOf, makeRecords } from '../object-store.ts';
+import { type FileRecord, keyFinder, keyOf, makeRecords } from '../object-store.ts';
 import type { Place } from '../place.ts';
 import { readValue } from './read-value.ts';
 import { Uncarriable } from './value.ts';
@@ -66,10 +66,11 @@ function readStore(place: Place, losses: Loss[]): ObjectStore {
   const keyPath = readKeyPath(place);
   const indexes = new LastOf<StoreIndex>('index', losses);
   for (const index of place.member('indexes').items()) indexes.set(index.member('name').string(), readIndex(index), index.pointer);
+  const findKey = keyPath === null ? null : keyFinder(keyPath);
   const records = place
     .member('records')
     .items()
-    .flatMap((record) => readRecord(record, keyPath, losses));
+    .flatMap((record) => readRecord(record, findKey, losses));
   return {
     name: place.member('name').string(),
     keyPath,
@@ -99,12 +100,13 @@ function readKeyPath(place: Place): string | string[] | null {
   return paths;
 }
 
-function readRecord(place: Place, keyPath: ObjectStore['keyPath'], losses: Loss[]): FileRecord[] {
+/** `findKey` is null where keys stand beside values. */
+function readRecord(place: Place, findKey: ReturnType<typeof keyFinder> | null, losses: Loss[]): FileRecord[] {
   const { pointer } = place;
   try {
     const value = readPart(place, 'value', 'valueEncoded');
-    if (keyPath !== null) {
-      const key = keyAt(value, keyPath);
+    if (findKey !== null) {
+      const key = findKey(value);
       if (key === null) throw new Uncarriable('it has no key at the key path of its store');
       return [{ key, value, pointer }];
     }

@@ -15,6 +15,11 @@ export interface StorageStateFile {
 /** Media type of a section that holds the content of a file: the file system keeps none. */
 const FILE_MEDIA_TYPE = 'application/octet-stream';
 
+/** A Session holds no longer path. */
+const MAX_PATH_LENGTH = 65_536;
+/** A path implies a directory for each of its names: without a limit, a short file would be read as very many. File systems end at about 2048. */
+const MAX_PATH_DEPTH = 2048;
+
 const KINDS = new Map<unknown, PrivateFile['kind']>([
   ['file', 'file'],
   ['directory', 'directory'],
@@ -24,12 +29,8 @@ const KINDS = new Map<unknown, PrivateFile['kind']>([
 export function readFiles(places: readonly Place[], losses: Loss[]): PrivateFile[] {
   const kept = new Map<string, { file: PrivateFile; pointer: string }>();
   for (const place of places) {
-    const path = place.member('path').string();
-    const parts = path.split('/');
-    if (parts.some((part) => part === '' || part === '.' || part === '..')) {
-      throw place.member('path').malformed('names joined by slashes', 'another string');
-    }
-    for (let depth = 1; depth < parts.length; depth++) addDirectory(parts.slice(0, depth).join('/'), place, kept);
+    const path = readPath(place.member('path'));
+    for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) addDirectory(path.slice(0, end), place, kept);
     const kind = place.member('type').oneOf(KINDS);
     if (kind === 'directory') {
       addDirectory(path, place, kept);
@@ -44,6 +45,16 @@ export function readFiles(places: readonly Place[], losses: Loss[]): PrivateFile
     kept.set(path, { file: { path, kind, ...body }, pointer: place.pointer });
   }
   return [...kept.values()].map(({ file }) => file);
+}
+
+function readPath(place: Place): string {
+  const path = place.string();
+  if (path.length > MAX_PATH_LENGTH) throw place.malformed(`a path of at most ${MAX_PATH_LENGTH} code units`, 'a longer one');
+  const parts = path.split('/');
+  if (parts.some((part) => part === '' || part === '.' || part === '..'))
+    throw place.malformed('names joined by slashes', 'another string');
+  if (parts.length > MAX_PATH_DEPTH) throw place.malformed(`at most ${MAX_PATH_DEPTH} names joined by slashes`, 'more');
+  return path;
 }
 
 function addDirectory(path: string, place: Place, kept: Map<string, { file: PrivateFile; pointer: string }>): void {

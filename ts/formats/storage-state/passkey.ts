@@ -23,19 +23,22 @@ export interface StorageStateCredential {
 /** Media type of a section that holds a private key (RFC 8351). */
 const KEY_MEDIA_TYPE = 'application/pkcs8';
 const MAX_SIGN_COUNT = 0xffff_ffff;
+/** Of an id or a handle, the longest that a Session holds; of a key, one above every kind. */
+const MAX_ID_LENGTH = 2048;
+const MAX_KEY_LENGTH = 65_536;
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' };
 
 /** Reads the passkeys. All are discoverable: to Playwright, each one that it loads is. */
 export function readPasskeys(places: readonly Place[], losses: Loss[]): Passkey[] {
   const kept = new LastOf<Passkey>('passkey', losses);
   for (const place of places) {
-    const credentialId = readBase64Url(place.member('id'));
+    const credentialId = readBase64Url(place.member('id'), MAX_ID_LENGTH);
     if (credentialId === '') throw place.member('id').malformed('an id', 'an empty string');
     const rpId = place.member('rpId').string();
     if (rpId === '' || rpId.length > 255) throw place.member('rpId').malformed('a domain', 'another string');
-    const userHandle = readBase64Url(place.member('userHandle'));
-    readBase64Url(place.member('publicKey'));
-    const privateKey = bytesOfBase64Url(readBase64Url(place.member('privateKey'))) as Uint8Array<ArrayBuffer>;
+    const userHandle = readBase64Url(place.member('userHandle'), MAX_ID_LENGTH);
+    readBase64Url(place.member('publicKey'), MAX_KEY_LENGTH);
+    const privateKey = bytesOfBase64Url(readBase64Url(place.member('privateKey'), MAX_KEY_LENGTH)) as Uint8Array<ArrayBuffer>;
     const passkey: Passkey = {
       credentialId,
       rpId,
@@ -49,9 +52,9 @@ export function readPasskeys(places: readonly Place[], losses: Loss[]): Passkey[
   return kept.values();
 }
 
-function readBase64Url(place: Place): string {
+function readBase64Url(place: Place, maxLength: number): string {
   const text = place.string();
-  if (bytesOfBase64Url(text) === null || text.length > 65_536) throw place.malformed('Base64url', 'another string');
+  if (text.length > maxLength || bytesOfBase64Url(text) === null) throw place.malformed('Base64url', 'another string');
   return text;
 }
 

@@ -2,6 +2,7 @@
  * A value -> JSON that Playwright loads as that value: plain where it is plain, else in Playwright's encoding. Better than Playwright's own writer
  * where its reader allows it (`-0`, invalid dates, cycles and shared objects arrive); what its reader cannot make is named, or thrown.
  */
+import { isDense } from '../../session/clone/brand.ts';
 import { Unportable } from '../../session/clone/unportable.ts';
 import { base64Of } from '../base64-text.ts';
 import { MAX_VALUE_DEPTH, TYPED_ARRAY_KINDS, Uncarriable } from './value.ts';
@@ -44,10 +45,6 @@ function isPlain(value: unknown, seen: Set<object>, depth: number): boolean {
   }
   if (Object.getPrototypeOf(value) !== Object.prototype) return false;
   return keys.every((key) => key !== '__proto__' && isPlain((value as Record<string, unknown>)[key], seen, depth + 1));
-}
-
-function isDense(array: readonly unknown[], keys: readonly string[]): boolean {
-  return keys.length === array.length && (array.length === 0 || keys[keys.length - 1] === String(array.length - 1));
 }
 
 function encode(value: unknown, encoding: Encoding, depth: number): unknown {

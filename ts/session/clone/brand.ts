@@ -97,14 +97,25 @@ export function brandOf(value: object): string {
   }
 }
 
+/** Brands of what was recognized without its name: nothing gets them by claiming so. */
+const OWN_NAMES: readonly string[] = ['Array', 'ResizableArrayBuffer', 'DetachedArrayBuffer'];
+
 /** True also of a class that the layout does not have: its name is that of a placeholder, and cannot be taken for anything else. */
 function isWhatItClaims(value: object, claimed: string): boolean {
   const language = LANGUAGE.get(claimed);
   if (language !== undefined) return hasSlot(value, language);
   const slot = PLATFORM.get(claimed);
-  if (slot === undefined) return !(VIEW_KINDS.includes(claimed) || ERROR_CLASSES.includes(claimed) || claimed === 'Array');
+  if (slot === undefined) return !(VIEW_KINDS.includes(claimed) || ERROR_CLASSES.includes(claimed) || OWN_NAMES.includes(claimed));
   const narrower = Object.hasOwn(NARROWER, claimed) ? PLATFORM.get(NARROWER[claimed] as string) : undefined;
   return hasSlot(value, slot) && (narrower === undefined || !hasSlot(value, narrower));
+}
+
+/**
+ * Whether an array has neither holes nor further properties; `keys` are its own enumerable names. Indexes come first among them, so it is dense when it
+ * has exactly `length` names and the last one is the last index.
+ */
+export function isDense(array: readonly unknown[], keys: readonly string[]): boolean {
+  return keys.length === array.length && (array.length === 0 || keys[keys.length - 1] === String(array.length - 1));
 }
 
 /** A detached buffer made empty would be another value without a word. */

@@ -3,7 +3,7 @@
  * carried becomes a placeholder and is named in the result; nothing is dropped silently. The walk never waits; what takes waiting (the bytes of a
  * Blob) leaves a gap that is filled when the walk is over. Runs inside pages: it uses nothing but the language and the classes of values.
  */
-import { brandOf, mapSize, setSize } from './brand.ts';
+import { brandOf, isDense, mapSize, setSize } from './brand.ts';
 import { writeBuffer, writeForeignView, writeResizableBuffer, writeView } from './buffer.ts';
 import { ByteWriter } from './bytes.ts';
 import { writeKey } from './crypto-key.ts';
@@ -69,13 +69,13 @@ async function fillGaps(skeleton: Uint8Array, unportable: readonly string[], gap
   let named = 0;
   for (const gap of gaps) {
     writer.bytes(skeleton.subarray(at, gap.at));
-    names.push(...unportable.slice(named, gap.named));
+    // One by one: there may be more of them than a call takes arguments.
+    for (; named < gap.named; named++) names.push(unportable[named] as string);
     if (!(await gap.fill(writer))) names.push(writePlaceholderBytes(gap.className, writer));
-    ({ at, named } = gap);
+    at = gap.at;
   }
   writer.bytes(skeleton.subarray(at));
-  names.push(...unportable.slice(named));
-  return { bytes: writer.take(), unportable: names };
+  return { bytes: writer.take(), unportable: names.concat(unportable.slice(named)) };
 }
 
 function walk(value: unknown, writing: Writing): void {
@@ -221,10 +221,8 @@ function writeForeign(value: ForeignValue, writing: Writing): Children | null {
 }
 
 function writeArray(value: unknown[], writer: ByteWriter): Children {
-  // Integer keys come first in own order, so an array is dense when it has exactly `length` own string keys and the last one is the last index.
   const keys = Object.keys(value);
-  const dense = keys.length === value.length && (value.length === 0 || keys[keys.length - 1] === String(value.length - 1));
-  if (!dense) {
+  if (!isDense(value, keys)) {
     writer.byte(TAG.sparseArray);
     writer.varint(value.length);
     return writeCountAndEntries(keys, value, writer);

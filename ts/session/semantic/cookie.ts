@@ -2,22 +2,21 @@
  * Cookies by RFC 6265bis and CHIPS: prefixes of names, limits, domains, identity. What a user agent would ignore or refuse is an error; what some of
  * them do otherwise is a warning.
  */
+import { COOKIE_CAP_MS } from '../cookie-cap.ts';
 import type { CookieShape, HeaderShape, StateShape } from '../generated/document.ts';
 import { cookieIdentity } from '../identity.ts';
 import type { IssueList } from '../issue.ts';
+import { parseTime } from '../time.ts';
 import { checkOrigin } from './origin.ts';
-import { toMs } from './time.ts';
 import { checkUnique } from './unique.ts';
 
 /** RFC 6265bis section 5.6: name and value together, and the value of an attribute, in octets. */
 const MAX_PAIR_OCTETS = 4096;
 const MAX_ATTRIBUTE_OCTETS = 1024;
-/** RFC 6265bis section 5.5: no cookie should live longer than 400 days. */
-const MAX_LIFETIME_MS = 400 * 86_400_000;
 
 /** Every cookie of the state, and their identities. */
 export function checkCookies(state: StateShape, header: HeaderShape, now: number | null, issues: IssueList): void {
-  const updatedAt = toMs(header.updatedAt);
+  const updatedAt = parseTime(header.updatedAt);
   for (let i = 0; i < state.cookies.length && !issues.full; i++) {
     const cookie = state.cookies[i] as CookieShape;
     const at = `/cookies/${i}`;
@@ -51,18 +50,33 @@ function checkDomain({ domain, hostOnly }: CookieShape, at: string, issues: Issu
   if (/[A-Z]/.test(domain)) issues.semantic('warning', 'cookie-domain-case', `${at}/domain`, 'user agents keep domains in lower case');
 }
 
-/** RFC 6265bis section 4.1.3: prefixes count in any case of letters. */
-function checkPrefix(cookie: CookieShape, at: string, issues: IssueList): void {
-  // What has no name has its prefix in the value, where a server would read it.
-  const name = (cookie.name === '' ? cookie.value : cookie.name).slice(0, 16).toLowerCase();
-  const host = name.startsWith('__host-');
-  const http = name.startsWith('__http-') || name.startsWith('__host-http-');
-  if ((host || http || name.startsWith('__secure-')) && !cookie.secure)
-    issues.semantic('error', 'cookie-prefix', `${at}/secure`, 'must be true for the prefix of the name');
-  if (host && !cookie.hostOnly) issues.semantic('error', 'cookie-prefix', `${at}/hostOnly`, 'must be true for the prefix __Host-');
-  if (host && cookie.path !== '/') issues.semantic('error', 'cookie-prefix', `${at}/path`, 'must be / for the prefix __Host-');
-  // New in drafts of 2025: user agents of before keep such cookies.
-  if (http && !cookie.httpOnly) issues.semantic('warning', 'cookie-prefix', `${at}/httpOnly`, 'must be true for the prefix of the name');
+/** RFC 6265bis section 5.4: prefixes count in any case of letters. `__Http-` and `__Host-Http-` are of the drafts of 2025 that follow it. */
+function checkPrefix({ name, value, secure, hostOnly, path, httpOnly }: CookieShape, at: string, issues: IssueList): void {
+  if (name === '') {
+    // A server would read the value of what has no name as a name.
+    const severity = prefixSeverity(value);
+    if (severity !== null) issues.semantic(severity, 'cookie-prefix', `${at}/value`, 'begins with a prefix of names, and there is no name');
+    return;
+  }
+  const severity = prefixSeverity(name);
+  if (severity === null) return;
+  if (!secure) issues.semantic(severity, 'cookie-prefix', `${at}/secure`, 'must be true for the prefix of the name');
+  if (startsWith(name, '__host-')) {
+    if (!hostOnly) issues.semantic('error', 'cookie-prefix', `${at}/hostOnly`, 'must be true for the prefix __Host-');
+    if (path !== '/') issues.semantic('error', 'cookie-prefix', `${at}/path`, 'must be / for the prefix __Host-');
+  }
+  if (!httpOnly && (startsWith(name, '__http-') || startsWith(name, '__host-http-')))
+    issues.semantic('warning', 'cookie-prefix', `${at}/httpOnly`, 'must be true for the prefix of the name');
+}
+
+/** How bad it is to break the rules of the prefix that `text` has; null when it has none. User agents of before 2025 keep what breaks those of __Http-. */
+function prefixSeverity(text: string): 'error' | 'warning' | null {
+  if (startsWith(text, '__host-') || startsWith(text, '__secure-')) return 'error';
+  return startsWith(text, '__http-') ? 'warning' : null;
+}
+
+function startsWith(text: string, prefix: string): boolean {
+  return text.slice(0, prefix.length).toLowerCase() === prefix;
 }
 
 function checkFlags({ secure, sameSite, partitionKey }: CookieShape, at: string, issues: IssueList): void {
@@ -74,10 +88,10 @@ function checkFlags({ secure, sameSite, partitionKey }: CookieShape, at: string,
 }
 
 function checkExpiry({ expiresAt }: CookieShape, at: string, now: number | null, updatedAt: number | null, issues: IssueList): void {
-  const ms = expiresAt === null ? null : toMs(expiresAt);
+  const ms = expiresAt === null ? null : parseTime(expiresAt);
   if (ms === null) return;
   if (now !== null && now >= ms) issues.semantic('notice', 'expired', `${at}/expiresAt`, 'the cookie is expired; it is not restored');
-  else if (updatedAt !== null && ms > updatedAt + MAX_LIFETIME_MS)
+  else if (updatedAt !== null && ms > updatedAt + COOKIE_CAP_MS)
     issues.semantic('notice', 'cookie-lifetime', `${at}/expiresAt`, 'more than 400 days away: user agents shorten it');
 }
 

@@ -80,6 +80,6 @@ function checkKeyPath(keyPath: string | readonly string[], at: string, issues: I
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 
 /** Whether `path` is a valid key path in the sense of Indexed Database API 3.0, as a string. */
-export function isKeyPath(path: string): boolean {
+function isKeyPath(path: string): boolean {
   return path === '' || path.split('.').every((part) => IDENTIFIER.test(part));
 }

@@ -1,33 +1,48 @@
 /**
- * IndexedDB keys by Indexed Database API 3.0: which values are keys, how keys compare, and what a key path finds in a value. Depth costs no stack
- * beyond the platform's for sane keys: nesting above a limit is no key.
+ * IndexedDB keys by Indexed Database API 3.0: which values are keys, how keys compare, and what a key path finds in a value. What is nested or shared
+ * above a limit is no key, so that hostile bytes cost neither stack nor time without end.
  */
+import { ForeignValue } from '../clone/foreign.ts';
 import { Unportable } from '../clone/unportable.ts';
 
 /** A key in a form that compares: number, date, string, bytes, list, in this order of types. */
 export type Key = readonly [rank: 1 | 2, number] | readonly [3, string] | readonly [4, Uint8Array] | readonly [5, readonly Key[]];
 
-/** Array keys in array keys; the specification has no limit, engines run out of stack. */
-const MAX_KEY_DEPTH = 1000;
+/** Lists in lists. The specification has no limit; Chromium 156 takes 2000 of them. */
+const MAX_KEY_DEPTH = 2000;
 
-/** "Convert a value to a key"; null when the value is not a valid key. */
-export function toKey(value: unknown): Key | null {
-  return convert(value, [], 0);
+/** What more there is room for: one for each key, also those in lists, and for each byte. Gets less with every key. */
+export interface Room {
+  left: number;
 }
 
-function convert(value: unknown, seen: readonly unknown[], depth: number): Key | null {
+/**
+ * "Convert a value to a key"; null when the value is not a valid key, or there is no room for it. What stands in several places counts in each, as it
+ * does in every comparison: a few bytes of encoding can describe a list that is longer than any memory. O(what it takes of the room).
+ */
+export function toKey(value: unknown, room: Room): Key | null {
+  return convert(value, new Set(), room);
+}
+
+function convert(value: unknown, around: Set<unknown>, room: Room): Key | null {
+  if (--room.left < 0) return null;
   if (typeof value === 'number') return Number.isNaN(value) ? null : [1, value];
   if (typeof value === 'string') return [3, value];
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : [2, value.getTime()];
-  if (value instanceof ArrayBuffer) return [4, new Uint8Array(value)];
-  if (ArrayBuffer.isView(value)) return [4, new Uint8Array(value.buffer, value.byteOffset, value.byteLength)];
-  if (!Array.isArray(value) || depth >= MAX_KEY_DEPTH || seen.includes(value)) return null;
+  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
+    room.left -= value.byteLength;
+    if (room.left < 0) return null;
+    return [4, value instanceof ArrayBuffer ? new Uint8Array(value) : new Uint8Array(value.buffer, value.byteOffset, value.byteLength)];
+  }
+  if (!Array.isArray(value) || around.size >= MAX_KEY_DEPTH || around.has(value)) return null;
+  around.add(value);
   const keys: Key[] = [];
   for (let i = 0; i < value.length; i++) {
-    const key = Object.hasOwn(value, i) ? convert(value[i], [...seen, value], depth + 1) : null;
+    const key = Object.hasOwn(value, i) ? convert(value[i], around, room) : null;
     if (key === null) return null;
     keys.push(key);
   }
+  around.delete(value);
   return [5, keys];
 }
 
@@ -48,34 +63,47 @@ function compareLists<Item>(a: ArrayLike<Item>, b: ArrayLike<Item>, compare: (a:
   return a.length - b.length;
 }
 
-/** What a key path found: `absent` is the specification's failure; `unknown` when a placeholder stands in the way. */
+/** What a key path found: `absent` is the specification's failure; `unknown` when a placeholder or a stand-in is in the way. */
 export type Found = { readonly value: unknown } | 'absent' | 'unknown';
 
-/** "Evaluate a key path on a value". */
-export function evaluateKeyPath(value: unknown, keyPath: string | readonly string[]): Found {
-  if (typeof keyPath !== 'string') {
+/** "Evaluate a key path on a value", for many values: a path is taken apart once. */
+export function compileKeyPath(keyPath: string | readonly string[]): (value: unknown) => Found {
+  if (typeof keyPath === 'string') {
+    const names = keyPath === '' ? [] : keyPath.split('.');
+    return (value) => evaluate(value, names);
+  }
+  const paths = keyPath.map(compileKeyPath);
+  return (value) => {
     const values: unknown[] = [];
-    for (const path of keyPath) {
-      const found = evaluateKeyPath(value, path);
+    for (const evaluatePath of paths) {
+      const found = evaluatePath(value);
       if (typeof found === 'string') return found;
       values.push(found.value);
     }
     return { value: values };
-  }
+  };
+}
+
+function evaluate(value: unknown, names: readonly string[]): Found {
   let at: unknown = value;
-  for (const name of keyPath === '' ? [] : keyPath.split('.')) {
-    if (at instanceof Unportable) return 'unknown';
+  for (const name of names) {
+    if (isStandIn(at)) return 'unknown';
     if ((typeof at === 'string' || Array.isArray(at)) && name === 'length') at = at.length;
-    else if (typeof at === 'object' && at !== null && Object.hasOwn(at, name)) at = (at as Readonly<Record<string, unknown>>)[name];
-    // size, type, name and lastModified of a Blob or a File are no own members.
-    else if (typeof at === 'object' && at !== null && !isPlain(at)) return 'unknown';
+    else if (typeof at !== 'object' || at === null) return 'absent';
+    else if (isFileMember(at, name) || Object.hasOwn(at, name)) at = (at as Readonly<Record<string, unknown>>)[name];
     else return 'absent';
   }
-  if (at instanceof Unportable) return 'unknown';
+  if (isStandIn(at)) return 'unknown';
   return at === undefined ? 'absent' : { value: at };
 }
 
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || Array.isArray(value);
+/** What the value is that this stands for, only another platform knows, or none. */
+function isStandIn(value: unknown): boolean {
+  return value instanceof Unportable || value instanceof ForeignValue;
+}
+
+/** The members that a key path finds although they are not own ones. */
+function isFileMember(value: object, name: string): boolean {
+  if (value instanceof Blob && (name === 'size' || name === 'type')) return true;
+  return typeof File === 'function' && value instanceof File && (name === 'name' || name === 'lastModified');
 }

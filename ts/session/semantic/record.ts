@@ -2,11 +2,12 @@
  * The records of an object store against its description: keys that are keys, in order and unique; in-line keys that are in the value; unique
  * indexes; the count. Reads every record once.
  */
+import { PspError } from '../../errors.ts';
 import { decodeValue } from '../clone/decode.ts';
 import { type EncodedRecord, readRecords } from '../clone/records.ts';
 import type { IssueList } from '../issue.ts';
-import type { ObjectStore, StoreIndex } from '../session.ts';
-import { compareKeys, evaluateKeyPath, type Key, toKey } from './key.ts';
+import type { ObjectStore } from '../session.ts';
+import { compareKeys, compileKeyPath, type Found, type Key, toKey } from './key.ts';
 
 type Store = Omit<ObjectStore, 'records'>;
 
@@ -16,48 +17,53 @@ interface Held {
   readonly at: number;
 }
 
-/** Checks the content of the section of `store`; `pointer` is that of its records. O(n log n) in the records. */
+/** A store with its key paths taken apart. */
+interface Rules {
+  readonly store: Store;
+  /** Null for out-of-line keys. */
+  readonly findKey: ((value: unknown) => Found) | null;
+  readonly unique: readonly UniqueIndex[];
+}
+
+interface UniqueIndex {
+  readonly multiEntry: boolean;
+  readonly find: (value: unknown) => Found;
+  readonly held: Held[];
+}
+
+/** How much larger than its record a key may be, in keys and bytes: what is shared within it counts as often as it stands there. */
+const MAX_SHARING = 64;
+
+/**
+ * Checks the content of the section of `store`; `pointer` is that of its records. O(n log n) in the bytes of the records, times the unique indexes.
+ */
 export function checkRecords(store: Store, bytes: Uint8Array, pointer: string, issues: IssueList): void {
   const keys: Held[] = [];
-  const unique = store.indexes.filter((index) => index.unique).map((index) => ({ index, held: [] as Held[] }));
+  const rules = compileRules(store);
   let count = 0;
   for (const record of recordsOf(bytes, pointer, issues)) {
     if (issues.full) return;
     const at = count++;
-    const key = decode(record.key, `${pointer}/${at}/key`, issues);
-    const value = decode(record.value, `${pointer}/${at}/value`, issues);
+    const key = checkValue(record.key, `${pointer}/${at}/key`, issues);
+    const value = checkValue(record.value, `${pointer}/${at}/value`, issues);
     if (key === null || value === null) continue;
-    const valid = checkKey(store, key.value, value.value, `${pointer}/${at}`, issues);
+    const maxSize = MAX_SHARING * record.whole.length;
+    const valid = checkKey(rules, { key: key.value, value: value.value, maxSize }, `${pointer}/${at}`, issues);
     if (valid !== null) keys.push({ key: valid, at });
-    for (const { index, held } of unique) for (const entry of indexKeys(index, value.value)) held.push({ key: entry, at });
+    for (const index of rules.unique) for (const entry of indexKeys(index, value.value, maxSize)) index.held.push({ key: entry, at });
   }
   if (count !== store.recordCount)
     issues.semantic('error', 'record-count', `${pointer.replace(/records$/, '')}recordCount`, `there are ${count} records`);
   checkOrder(keys, pointer, issues);
-  for (const { held } of unique) {
+  for (const { held } of rules.unique) {
     for (const at of laterEquals(held, true))
       issues.semantic('error', 'unique-index', `${pointer}/${at}/value`, 'its key in a unique index is there already');
   }
   checkGenerator(store, keys, pointer, issues);
 }
 
-function* recordsOf(bytes: Uint8Array, pointer: string, issues: IssueList): IterableIterator<EncodedRecord> {
-  const records = readRecords(bytes);
-  for (;;) {
-    let next: IteratorResult<EncodedRecord>;
-    try {
-      next = records.next();
-    } catch {
-      // The lengths do not add up: there is no telling where the next record begins.
-      issues.semantic('error', 'clone-malformed', pointer, 'the lengths of the records do not add up');
-      return;
-    }
-    if (next.done === true) return;
-    yield next.value;
-  }
-}
-
-function decode(bytes: Uint8Array, pointer: string, issues: IssueList): { readonly value: unknown } | null {
+/** The value of an encoding; null, and an issue at `pointer`, when it is none. */
+export function checkValue(bytes: Uint8Array, pointer: string, issues: IssueList): { readonly value: unknown } | null {
   try {
     const { value, unportable } = decodeValue(bytes);
     if (unportable.length > 0)
@@ -68,30 +74,64 @@ function decode(bytes: Uint8Array, pointer: string, issues: IssueList): { readon
         `holds ${unportable.length} placeholders of values that could not be carried`,
       );
     return { value };
-  } catch {
-    // What the decoder says names an offset; the record is enough here.
+  } catch (error) {
+    if (!(error instanceof PspError)) throw error;
+    // What the decoder says names an offset; the place of the value is enough here.
     issues.semantic('error', 'clone-malformed', pointer, 'is not a structured-clone value that this version can read');
     return null;
   }
 }
 
+function compileRules(store: Store): Rules {
+  const unique = store.indexes.filter((index) => index.unique);
+  return {
+    store,
+    findKey: store.keyPath === null ? null : compileKeyPath(store.keyPath),
+    unique: unique.map(({ keyPath, multiEntry }) => ({ multiEntry, find: compileKeyPath(keyPath), held: [] })),
+  };
+}
+
+function* recordsOf(bytes: Uint8Array, pointer: string, issues: IssueList): IterableIterator<EncodedRecord> {
+  const records = readRecords(bytes);
+  for (;;) {
+    let next: IteratorResult<EncodedRecord>;
+    try {
+      next = records.next();
+    } catch (error) {
+      if (!(error instanceof PspError)) throw error;
+      // The lengths do not add up: there is no telling where the next record begins.
+      issues.semantic('error', 'clone-malformed', pointer, 'the lengths of the records do not add up');
+      return;
+    }
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
+interface DecodedRecord {
+  readonly key: unknown;
+  readonly value: unknown;
+  /** Of what is a key in it, see `Room`. */
+  readonly maxSize: number;
+}
+
 /** The key of a record when it is one; the value has to agree where keys are in-line. */
-function checkKey({ keyPath, autoIncrement }: Store, given: unknown, value: unknown, at: string, issues: IssueList): Key | null {
-  const found = keyPath === null ? null : evaluateKeyPath(value, keyPath);
+function checkKey({ store, findKey }: Rules, { key: given, value, maxSize }: DecodedRecord, at: string, issues: IssueList): Key | null {
+  const found = findKey === null ? null : findKey(value);
   if (found === 'absent') {
     issues.semantic('error', 'key-missing', `${at}/value`, 'has nothing at the key path of its store');
     return null;
   }
   if (given === undefined) {
-    if (autoIncrement) issues.semantic('warning', 'key-missing', `${at}/key`, 'is missing; the key generator would give another one');
+    if (store.autoIncrement) issues.semantic('warning', 'key-missing', `${at}/key`, 'is missing; the key generator would give another one');
     else issues.semantic('error', 'key-missing', `${at}/key`, 'is missing');
     return null;
   }
-  const key = toKey(given);
+  const key = toKey(given, { left: maxSize });
   if (key === null)
     issues.semantic('error', 'key-invalid', `${at}/key`, 'is not a valid key: a number, a date, a string, bytes or a list of keys');
   if (key === null || found === null || found === 'unknown') return key;
-  const inline = toKey(found.value);
+  const inline = toKey(found.value, { left: maxSize });
   if (inline === null) issues.semantic('error', 'key-invalid', `${at}/value`, 'has no valid key at the key path of its store');
   else if (compareKeys(key, inline) !== 0)
     issues.semantic('error', 'key-mismatch', `${at}/value`, 'has another key at the key path than the record');
@@ -99,14 +139,18 @@ function checkKey({ keyPath, autoIncrement }: Store, given: unknown, value: unkn
 }
 
 /** The keys that a record has in an index; what is no valid key is left out of an index without an error. */
-function indexKeys({ keyPath, multiEntry }: StoreIndex, value: unknown): readonly Key[] {
-  const found = evaluateKeyPath(value, keyPath);
+function indexKeys({ multiEntry, find }: UniqueIndex, value: unknown, maxSize: number): readonly Key[] {
+  const found = find(value);
   if (typeof found === 'string') return [];
-  if (!multiEntry || !Array.isArray(found.value)) {
-    const key = toKey(found.value);
-    return key === null ? [] : [key];
-  }
-  return found.value.map(toKey).filter((key) => key !== null);
+  const entries = multiEntry && Array.isArray(found.value) ? itemsOf(found.value) : [found.value];
+  const room = { left: maxSize };
+  return entries.map((entry) => toKey(entry, room)).filter((key) => key !== null);
+}
+
+/** The items that are there: an array of a few bytes may have a length of 2^32 - 1. */
+function itemsOf(list: readonly unknown[]): readonly unknown[] {
+  const indexes = Object.keys(list).filter((name) => String(Number(name) >>> 0) === name);
+  return indexes.map((index) => list[Number(index)]);
 }
 
 function checkOrder(keys: readonly Held[], pointer: string, issues: IssueList): void {
@@ -127,10 +171,10 @@ function laterEquals(held: readonly Held[], once: boolean): readonly number[] {
   return [...later].sort((a, b) => a - b);
 }
 
-/** "Possibly update the key generator": no number that was used as a key comes again. */
+/** "Possibly update the key generator": no number that was used as a key comes again. At 2^53 it gives no more, whatever is in use. */
 function checkGenerator({ autoIncrement, keyGenerator }: Store, keys: readonly Held[], pointer: string, issues: IssueList): void {
   if (!autoIncrement || keyGenerator === undefined) return;
-  const used = keys.some(({ key }) => key[0] === 1 && Math.floor(key[1]) >= keyGenerator && keyGenerator < 2 ** 53);
+  const used = keys.some(({ key }) => key[0] === 1 && key[1] >= keyGenerator && keyGenerator < 2 ** 53);
   if (used)
     issues.semantic(
       'warning',

@@ -3,9 +3,13 @@
  * identity, origins in canonical form, and paths that cannot leave their directory.
  */
 import type { OriginStorageShape, StateShape, StorageKeyShape } from '../generated/document.ts';
+import { storageKeyIdentity } from '../identity.ts';
 import type { IssueList } from '../issue.ts';
 import { checkOrigin, originOf } from './origin.ts';
 import { checkUnique } from './unique.ts';
+
+/** By its older name, until `ts/diff/` imports the identity itself. */
+export { storageKeyIdentity as storageKeyText } from '../identity.ts';
 
 /** All of `storage`, `coverage`, `permissions` and `credentials`. */
 export function checkStorage(state: StateShape, issues: IssueList): void {
@@ -14,7 +18,7 @@ export function checkStorage(state: StateShape, issues: IssueList): void {
   });
   checkUnique(
     state.storage,
-    ({ key }) => storageKeyText(key),
+    ({ key }) => storageKeyIdentity(key),
     (i) => `/storage/${i}/key`,
     'storage key',
     issues,
@@ -24,7 +28,7 @@ export function checkStorage(state: StateShape, issues: IssueList): void {
   });
   checkUnique(
     state.coverage.storage,
-    ({ key }) => storageKeyText(key),
+    ({ key }) => storageKeyIdentity(key),
     (i) => `/coverage/storage/${i}/key`,
     'storage key',
     issues,
@@ -38,11 +42,6 @@ export function checkStorage(state: StateShape, issues: IssueList): void {
 export function checkStorageKey({ origin, topLevelSite }: StorageKeyShape, at: string, issues: IssueList): void {
   checkOrigin(origin, `${at}/origin`, issues);
   if (topLevelSite !== null) checkOrigin(topLevelSite, `${at}/topLevelSite`, issues);
-}
-
-/** All that tells storage keys apart, as a string. */
-export function storageKeyText({ origin, topLevelSite, hasCrossSiteAncestor, bucket }: StorageKeyShape): string {
-  return JSON.stringify([origin, topLevelSite, hasCrossSiteAncestor ?? false, bucket ?? null]);
 }
 
 /** No name of web storage twice. */

@@ -1,7 +1,8 @@
 /** Tabs: ids that are unique, openers that exist, a current history entry that is there, sessionStorage by storage key. */
 import type { StateShape } from '../generated/document.ts';
+import { storageKeyIdentity } from '../identity.ts';
 import type { IssueList } from '../issue.ts';
-import { checkItems, checkStorageKey, storageKeyText } from './storage.ts';
+import { checkItems, checkStorageKey } from './storage.ts';
 import { checkUnique } from './unique.ts';
 
 /** Every tab of the state. */
@@ -22,7 +23,7 @@ export function checkTabs({ tabs }: StateShape, issues: IssueList): void {
     });
     checkUnique(
       sessionStorage,
-      ({ key }) => storageKeyText(key),
+      ({ key }) => storageKeyIdentity(key),
       (s) => `${at}/sessionStorage/${s}/key`,
       'storage key',
       issues,

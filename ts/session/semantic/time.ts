@@ -3,25 +3,19 @@
  */
 import type { HeaderShape, StateShape } from '../generated/document.ts';
 import type { IssueList } from '../issue.ts';
+import { parseTime } from '../time.ts';
 
 /** A clock may be this far ahead without a word. */
-const SKEW_MS = 60_000;
+export const SKEW_MS = 60_000;
 const CENTURY_MS = 100 * 365.25 * 86_400_000;
-
-/** Milliseconds since the epoch of a time in the form of the schema, or null for a day that no calendar has, or one before 1970. */
-export function toMs(time: string): number | null {
-  const ms = Date.parse(time);
-  // 30 February reads as another day, which is written differently.
-  return ms >= 0 && new Date(ms).toISOString() === time ? ms : null;
-}
 
 /** Every time of the documents. */
 export function checkTimes(header: HeaderShape, state: StateShape, now: number | null, issues: IssueList): void {
   for (const [pointer, time] of times(header, state)) {
     if (issues.full) return;
-    const ms = toMs(time);
+    const ms = parseTime(time);
     if (ms === null) issues.semantic('error', 'time-calendar', pointer, 'is not a day of the calendar from 1970 on');
-    else if (ms > (now ?? toMs(header.updatedAt) ?? ms) + CENTURY_MS)
+    else if (ms > (now ?? parseTime(header.updatedAt) ?? ms) + CENTURY_MS)
       issues.semantic(
         'warning',
         'time-unit',
@@ -33,9 +27,9 @@ export function checkTimes(header: HeaderShape, state: StateShape, now: number |
 }
 
 function checkOrder(header: HeaderShape, now: number | null, issues: IssueList): void {
-  const createdAt = toMs(header.createdAt);
-  const updatedAt = toMs(header.updatedAt);
-  const expiresAt = header.expiresAt === undefined ? null : toMs(header.expiresAt);
+  const createdAt = parseTime(header.createdAt);
+  const updatedAt = parseTime(header.updatedAt);
+  const expiresAt = header.expiresAt === undefined ? null : parseTime(header.expiresAt);
   if (createdAt === null || updatedAt === null) return;
   if (updatedAt < createdAt) issues.semantic('error', 'time-order', '/updatedAt', 'is before createdAt');
   if (expiresAt !== null && expiresAt < createdAt) issues.semantic('error', 'time-order', '/expiresAt', 'is before createdAt');

@@ -14,6 +14,7 @@
  * - `ttl` may point at entries by index: who edits the lists of the 1.0 document that it is parked in moves what it points at.
  */
 import { invalid } from '../validate.ts';
+import { isSameMajor, isVersion } from '../version.ts';
 import { isObject, type Json, type JsonObject, type SessionDocuments, type Step } from './step.ts';
 import { convert, type Form, type Turn, type Verdict } from './walk.ts';
 
@@ -61,13 +62,9 @@ async function turnBoth({ header, state }: SessionDocuments, way: Omit<Turn, 'pa
   const { psp, ...rest } = header;
   const turned = await convert(psp === way.from ? rest : header, HEADER, { ...way, part: 'header' }, '');
   const restored = turned['psp'] ?? way.to;
-  if (typeof restored !== 'string' || !sameMajor(restored, way.to)) throw invalid('header', '/x-psp-parked', `version of major ${way.to}`);
+  if (!isVersion(restored) || !isSameMajor(restored, way.to)) throw invalid('header', '/x-psp-parked', `version of major ${way.to}`);
   // First, because a blob is known by it.
   return { header: { psp: restored, ...turned }, state: await convert(state, STATE, { ...way, part: 'state' }, '') };
-}
-
-function sameMajor(version: string, other: string): boolean {
-  return /^[0-9]{1,6}\.[0-9]{1,6}$/.test(version) && version.split('.')[0] === other.split('.')[0];
 }
 
 /** Up: no reader of 1.0 looked at it. */

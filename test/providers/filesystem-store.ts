@@ -1,0 +1,37 @@
+/** Stores of the filesystem provider in folders that are removed with their test, and a record in one. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { nameKey } from '../../providers/filesystem/name.ts';
+import { filesystem } from '../../providers/filesystem.ts';
+import { pattern } from '../contract/provider/observe.ts';
+
+export const KEY = 'keysecret';
+export const NAME = nameKey(KEY);
+
+/** An empty folder. */
+export async function makeDirectory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'psp-filesystem-'));
+  onTestFinished(() => removeTree(path));
+  return path;
+}
+
+/** A provider with a root of its own, and the shard that {@link KEY} is in. */
+export async function makeStore(options: { now?: () => number } = {}) {
+  const root = await makeDirectory();
+  return { root, shard: join(root, NAME.shard), provider: filesystem({ root, durability: 'none', ...options }) };
+}
+
+/** A store with a record under {@link KEY}, and the record's bytes. */
+export async function makeRecord() {
+  const store = await makeStore();
+  const { version } = await store.provider.put(KEY, pattern(20), { metadata: { m: 'METASECRET' }, expiresAt: Date.now() + 3_600_000 });
+  const path = join(store.shard, NAME.record);
+  return { ...store, version, path, whole: await readFile(path) };
+}
+
+/** Removes a folder with all that is in it. */
+export function removeTree(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true });
+}
