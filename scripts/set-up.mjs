@@ -221,8 +221,11 @@ function toolOf(name) {
   return tool;
 }
 
-/** @param {string} path */
-function isExecutable(path) {
+/**
+ * Whether this process may run the file.
+ * @param {string} path
+ */
+export function isExecutable(path) {
   try {
     accessSync(path, constants.X_OK);
     return true;

@@ -48,7 +48,7 @@ const LAYERS: readonly Layer[] = [
   { name: 'adapters', places: ['ts/adapters/'], layers: ['session', 'kernel', 'digest', 'errors'], packages: [] },
   { name: 'store', places: ['ts/store/'], layers: ['blob', 'envelope', 'session', 'merge', 'diff', 'provider', 'errors'], packages: [] },
   { name: 'providers', places: ['providers/'], layers: ['provider', 'errors'], packages: ['node:'] },
-  { name: 'entry', places: ['ts/index.ts', 'ts/portable.ts'], layers: BELOW_ENTRY, packages: [] },
+  { name: 'entry', places: ['ts/index.ts', 'ts/index.workerd.ts', 'ts/portable.ts'], layers: BELOW_ENTRY, packages: [] },
   { name: 'cli', places: ['ts/cli/'], layers: ['entry', 'providers', ...BELOW_ENTRY], packages: ['node:'] },
   { name: 'assembly', places: ['assembly/'], layers: [], packages: [] },
 ];

@@ -58,6 +58,15 @@ describe('package.json', () => {
     }
   });
 
+  it('exports the kernels as raw modules, which start without imports', () => {
+    const modules = Object.keys(packed.manifest.exports).filter((subpath) => subpath.endsWith('.wasm'));
+    expect(modules).toEqual(['base64', 'base64-simd', 'diff', 'diff-simd'].map((name) => `./wasm/${name}.wasm`));
+    for (const subpath of modules) {
+      const bytes = readFileSync(join(packed.root, packed.manifest.exports[subpath] as string));
+      expect(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports['memory'], subpath).toBeInstanceOf(WebAssembly.Memory);
+    }
+  });
+
   it('names a program that runs as npm links it and explains itself', async () => {
     const bin = packed.manifest.bin['psp']!;
     const file = join(packed.root, bin);
@@ -157,9 +166,9 @@ function readSourceMap(file: string): string[] {
   return (JSON.parse(readFileSync(join(packed.root, file), 'utf8')) as { sources: string[] }).sources;
 }
 
-/** What a program may import, package.json apart. */
+/** What a program may import, package.json and the raw modules apart. */
 function entryNames(): string[] {
-  const subpaths = Object.keys(packed.manifest.exports).filter((subpath) => subpath !== './package.json');
+  const subpaths = Object.keys(packed.manifest.exports).filter((subpath) => !/\.(?:json|wasm)$/.test(subpath));
   return subpaths.map((subpath) => packed.manifest.name + subpath.slice(1));
 }
 

@@ -11,7 +11,7 @@ import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedProject, packProject } from '../package/packed.ts';
 import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
-import { ENTRIES, expectedFacts, RUNS_WITH_WASM, RUNS_WITHOUT_WASM, SMOKE_FILE } from './program.ts';
+import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, RUNS_WITHOUT_WASM, SMOKE_FILE } from './program.ts';
 import type { SmokeResult } from './smoke.mjs';
 
 const GROUP = 'the package in Chromium';
@@ -47,15 +47,21 @@ describe.skipIf(path === null)(GROUP, () => {
 
   it('runs with both kernels in a plain page, to the same bytes as Node', async () => {
     const { result, violations } = await visit('/?entries=portable+main');
-    expect(result).toEqual({ runs: RUNS_WITH_WASM, unavailable: [], ...(await expectedFacts()), codecs: ['gzip'] });
+    expect(result).toEqual({ runs: RUNS_WITH_SIMD, unavailable: [], ...(await expectedFacts()), codecs: ['gzip'] });
     expect(violations).toEqual([]);
   });
 
   it('falls back to the portable kernel where the policy forbids compiling, to the same bytes', async () => {
     const { result, violations } = await visit('/strict?entries=portable+main');
-    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM, unavailable: ['wasm'], ...(await expectedFacts()), codecs: ['gzip'] });
-    // One for the choice, which is made once, and one for the smoke program's own `useKernel('wasm')`.
-    expect(violations).toEqual(['script-src wasm-eval', 'script-src wasm-eval', PROVOKED]);
+    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM, unavailable: ['wasm', 'wasm-simd'], ...(await expectedFacts()), codecs: ['gzip'] });
+    // One for the choice, which is made once, and one for each `useKernel` of the smoke program.
+    expect(violations).toEqual([...Array.from({ length: 3 }, () => 'script-src wasm-eval'), PROVOKED]);
+  });
+
+  it('runs with every kernel where the policy allows compiling alone', async () => {
+    const { result, violations } = await visit('/compiling?entries=portable+main');
+    expect(result).toEqual({ runs: RUNS_WITH_SIMD, unavailable: [], ...(await expectedFacts()), codecs: ['gzip'] });
+    expect(violations).toEqual([PROVOKED]);
   });
 
   it('reports no violation from the portable entry', async () => {
@@ -110,16 +116,17 @@ document.addEventListener('securitypolicyviolation', (event) => violations.push(
 globalThis.done = run();
 `;
 
-/** Serves the folder of the installed package, smoke.mjs, and one page at `/` and, with the policy, at `/strict`. */
+/** Serves the folder of the installed package, smoke.mjs, and one page at `/` and, with policies, at `/strict` and `/compiling`. */
 async function startSite(packed: PackedProject): Promise<Site> {
   const importMap = JSON.stringify({ imports: mapImports(packed) });
   const hash = createHash('sha256').update(importMap).digest('base64');
-  const policy = { 'Content-Security-Policy': `script-src 'self' 'sha256-${hash}'` };
+  const policy = (more: string): Record<string, string> => ({ 'Content-Security-Policy': `script-src 'self' 'sha256-${hash}'${more}` });
   const html = `<!doctype html><link rel="icon" href="data:,"><script type="importmap">${importMap}</script><script type="module" src="/page.js"></script>`;
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://site');
     if (pathname === '/') return send(response, 'text/html', html);
-    if (pathname === '/strict') return send(response, 'text/html', html, policy);
+    if (pathname === '/strict') return send(response, 'text/html', html, policy(''));
+    if (pathname === '/compiling') return send(response, 'text/html', html, policy(" 'wasm-unsafe-eval'"));
     if (pathname === '/page.js') return send(response, 'text/javascript', PAGE_PROGRAM);
     const file = pathname === '/smoke.mjs' ? SMOKE_FILE : join(packed.folder, pathname);
     return void sendFile(response, file);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHECKOUT, type PackedProject, packProject } from '../package/packed.ts';
-import { ENTRIES, expectedFacts, RUNS_WITH_WASM, writeProgram } from './program.ts';
+import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, writeProgram } from './program.ts';
 
 const OFFLINE = ['--quiet', '--no-remote', '--cached-only', '--no-lock', '--no-config', '--no-prompt'];
 
@@ -23,7 +23,7 @@ describe('Deno', () => {
   it('runs the installed package with both kernels, to the same bytes as Node', async () => {
     const program = writeProgram(packed.folder, ENTRIES);
     expect(await runDeno(['--node-modules-dir=manual', program])).toEqual({
-      runs: RUNS_WITH_WASM,
+      runs: RUNS_WITH_SIMD,
       unavailable: [],
       ...(await expectedFacts()),
       codecs: ['gzip', 'zstd'],
@@ -38,7 +38,7 @@ describe('Deno', () => {
     const source = (path: string): string => pathToFileURL(join(CHECKOUT, path)).href;
     const program = writeProgram(packed.folder, { main: source('ts/index.ts'), portable: source('ts/portable.ts') });
     expect(await runDeno(['--import-map=import-map.json', program])).toEqual({
-      runs: RUNS_WITH_WASM,
+      runs: RUNS_WITH_SIMD,
       unavailable: [],
       ...(await expectedFacts()),
       codecs: ['gzip', 'zstd'],

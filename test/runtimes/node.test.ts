@@ -1,7 +1,11 @@
-/** The built package in the Node that runs the tests, in processes of its own. */
+/** The built package in the Node that runs the tests and in the newest, in processes of their own. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedProject, packProject } from '../package/packed.ts';
-import { ENTRIES, expectedFacts, RUNS_WITH_WASM, RUNS_WITHOUT_WASM, writeProgram } from './program.ts';
+import { requireNewestNode } from '../servers/newest-node.ts';
+import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, RUNS_WITHOUT_SIMD, RUNS_WITHOUT_WASM, writeProgram } from './program.ts';
+
+const NEWEST = 'the package in the newest Node';
+const newest = requireNewestNode(NEWEST);
 
 let packed: PackedProject;
 
@@ -12,20 +16,31 @@ beforeAll(() => {
 afterAll(() => packed?.dispose());
 
 describe('Node', () => {
-  it('runs the installed package with both kernels, to the same bytes', async () => {
-    const program = writeProgram(packed.folder, ENTRIES);
-    const result: unknown = JSON.parse(await packed.run(process.execPath, [program]));
-    expect(result).toEqual({ runs: RUNS_WITH_WASM, unavailable: [], ...(await expectedFacts()), codecs: expect.arrayContaining(['gzip']) });
+  it('runs the installed package with every kernel, to the same bytes', async () => {
+    expect(await run(process.execPath)).toEqual({ runs: RUNS_WITH_SIMD, unavailable: [], ...(await nodeFacts()) });
+  });
+
+  it('runs it on a processor without the instructions that SIMD needs, with the scalar module and the same bytes', async () => {
+    const result = await run(process.execPath, ['--no-enable-sse4-1', '--no-enable-ssse3']);
+    expect(result).toEqual({ runs: RUNS_WITHOUT_SIMD, unavailable: ['wasm-simd'], ...(await nodeFacts()) });
   });
 
   it('runs it without WebAssembly too, with the portable kernel and the same bytes', async () => {
-    const program = writeProgram(packed.folder, ENTRIES);
-    const result: unknown = JSON.parse(await packed.run(process.execPath, ['--no-expose-wasm', program]));
-    expect(result).toEqual({
-      runs: RUNS_WITHOUT_WASM,
-      unavailable: ['wasm'],
-      ...(await expectedFacts()),
-      codecs: expect.arrayContaining(['gzip']),
-    });
+    const result = await run(process.execPath, ['--no-expose-wasm']);
+    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM, unavailable: ['wasm', 'wasm-simd'], ...(await nodeFacts()) });
   });
 });
+
+describe.skipIf(newest === null)(NEWEST, () => {
+  it('runs with every kernel, to the same bytes', async () => {
+    expect(await run(newest!)).toEqual({ runs: RUNS_WITH_SIMD, unavailable: [], ...(await nodeFacts()), codecs: ['gzip', 'zstd'] });
+  });
+});
+
+async function run(node: string, flags: readonly string[] = []): Promise<unknown> {
+  return JSON.parse(await packed.run(node, [...flags, writeProgram(packed.folder, ENTRIES)]));
+}
+
+async function nodeFacts(): Promise<object> {
+  return { ...(await expectedFacts()), codecs: expect.arrayContaining(['gzip']) };
+}

@@ -14,8 +14,17 @@ export const SMOKE_FILE: string = join(import.meta.dirname, 'smoke.mjs');
 /** The entries of the installed package. */
 export const ENTRIES = { main: 'persistent-sessions', portable: 'persistent-sessions/portable' } as const;
 
-/** What each runtime that may compile must have done. */
-export const RUNS_WITH_WASM: readonly SmokeRun[] = [
+/** What each runtime that may compile, and has SIMD, must have done. */
+export const RUNS_WITH_SIMD: readonly SmokeRun[] = [
+  { entry: 'portable', kernel: 'portable', reason: 'not-offered' },
+  { entry: 'main', kernel: 'wasm-simd', reason: 'chosen' },
+  { entry: 'main', kernel: 'portable', reason: 'pinned' },
+  { entry: 'main', kernel: 'wasm', reason: 'pinned' },
+  { entry: 'main', kernel: 'wasm-simd', reason: 'pinned' },
+];
+
+/** What an engine without SIMD must have done. */
+export const RUNS_WITHOUT_SIMD: readonly SmokeRun[] = [
   { entry: 'portable', kernel: 'portable', reason: 'not-offered' },
   { entry: 'main', kernel: 'wasm', reason: 'chosen' },
   { entry: 'main', kernel: 'portable', reason: 'pinned' },

@@ -108,7 +108,7 @@ export async function smoke(psp, portable) {
   if (portable !== null) await runWith('portable', portable);
   if (psp !== null) {
     await runWith('main', psp);
-    for (const kind of /** @type {const} */ (['portable', 'wasm'])) {
+    for (const kind of /** @type {const} */ (['portable', 'wasm', 'wasm-simd'])) {
       if (pin(psp, kind)) await runWith('main', psp);
       else unavailable.push(kind);
     }

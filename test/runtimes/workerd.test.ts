@@ -1,0 +1,101 @@
+/**
+ * The built package in a real workerd, bundled as its users bundle it (export condition `workerd`). Workers may compile while they start and never
+ * later; where even that is forbidden (older compatibility dates), a Worker that imports the raw modules and gives them to `useModule` has
+ * the compiled kernels all the same.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type PackedProject, packProject } from '../package/packed.ts';
+import { startWorker, type WorkerModule } from '../servers/workerd.ts';
+import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, RUNS_WITHOUT_WASM, SMOKE_FILE } from './program.ts';
+
+/** The last compatibility date on which compiling is refused while a Worker starts, too. */
+const BEFORE_STARTUP_COMPILING = '2025-05-01';
+const RAW_MODULES = ['base64-simd.wasm', 'diff-simd.wasm'];
+
+let packed: PackedProject;
+
+beforeAll(() => {
+  packed = packProject();
+});
+
+afterAll(() => packed?.dispose());
+
+describe('workerd', () => {
+  it('runs the installed package with every kernel, compiled while the Worker starts, to the same bytes as Node', async () => {
+    const result = await runWorker({ program: `export default { fetch: async () => Response.json(await smoke(psp, portable)) };` });
+    // Pinning a kernel that has not started yet is too late at request time.
+    expect(result).toEqual({
+      runs: RUNS_WITH_SIMD.filter(({ kernel, reason }) => !(kernel === 'wasm' && reason === 'pinned')),
+      unavailable: ['wasm'],
+      ...(await expectedFacts()),
+      codecs: ['gzip'],
+    });
+  });
+
+  it('falls back to the portable kernel where compiling is refused altogether', async () => {
+    const result = await runWorker({
+      program: `export default { fetch: async () => Response.json(await smoke(psp, portable)) };`,
+      compatibilityDate: BEFORE_STARTUP_COMPILING,
+    });
+    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM, unavailable: ['wasm', 'wasm-simd'], ...(await expectedFacts()), codecs: ['gzip'] });
+  });
+
+  it('runs the raw modules that a Worker imports, where compiling is refused altogether', async () => {
+    const result = await runWorker({
+      program: `
+        ${RAW_MODULES.map((name, i) => `import module${i} from 'persistent-sessions/wasm/${name}';`).join('\n')}
+        ${RAW_MODULES.map((_, i) => `psp.useModule(module${i});`).join('\n')}
+        export default { fetch: async () => Response.json([psp.activeKernel(), await smoke(psp, null)]) };`,
+      compatibilityDate: BEFORE_STARTUP_COMPILING,
+      raw: RAW_MODULES,
+    });
+    expect(result).toMatchObject([{ kind: 'wasm-simd' }, { ...(await expectedFacts()), unavailable: ['wasm'] }]);
+  });
+});
+
+interface Program {
+  /** The Worker, with `psp`, `portable` and `smoke` in scope. */
+  readonly program: string;
+  readonly compatibilityDate?: string;
+  /** Modules of `persistent-sessions/wasm/` that it imports. */
+  readonly raw?: readonly string[];
+}
+
+/** What a Worker answers to one request. */
+async function runWorker({ program, compatibilityDate, raw = [] }: Program): Promise<unknown> {
+  const contents = `
+    import * as psp from '${ENTRIES.main}';
+    import * as portable from '${ENTRIES.portable}';
+    import { smoke } from '${SMOKE_FILE}';
+    ${program}`;
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: packed.folder },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['persistent-sessions/wasm/*'],
+    logLevel: 'silent',
+  });
+  const modules: WorkerModule[] = [
+    { name: 'worker.mjs', kind: 'esModule', content: outputFiles[0]!.text },
+    ...raw.map((name): WorkerModule => {
+      const file = packed.manifest.exports[`./wasm/${name}`] as string;
+      return { name: `persistent-sessions/wasm/${name}`, kind: 'wasm', content: readFileSync(join(packed.root, file)) };
+    }),
+  ];
+  const folder = mkdtempSync(join(tmpdir(), 'psp-worker-'));
+  const worker = await startWorker(folder, modules, compatibilityDate);
+  try {
+    const response = await fetch(worker.origin);
+    if (!response.ok) throw new Error(`the Worker answered ${response.status}: ${await response.text()}`);
+    return await response.json();
+  } finally {
+    await worker.close();
+    rmSync(folder, { recursive: true });
+  }
+}
