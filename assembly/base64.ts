@@ -1,13 +1,16 @@
 /**
- * Base64 of RFC 4648 section 4 over linear memory: standard alphabet, padding required, canonical trailing bits. Scalar code.
+ * Base64 of RFC 4648 over linear memory: section 4 with padding required, section 5 with padding forbidden, canonical trailing bits.
  * Numbers only: a failure is a code (below), and its place is kept for `faultOffset()`. No strings, no objects, no allocation.
+ * One source, two builds: with SIMD, base64-simd.ts does the bulk, and what is here does the ends and finds the faults.
  * The portable twin, written to be read, is ts/kernel/portable/base64.ts; the contract of both is `Base64Kernel` in ts/kernel/kernel.ts.
  */
+import { decodeBlocks, encodeBlocks, fillVectorTables } from './base64-simd';
+import { characters, fillTables, OUTSIDE, placed, sextet, tablesOf } from './base64-tables';
 import { fits } from './memory';
 
-export { ensure, heapBase } from './memory';
+export { ensure, heapBase, simd } from './memory';
 
-// Results of `encodeBase64` and `decodeBase64`. ts/kernel/wasm.ts lists them in the same order.
+// Results. ts/kernel/compiled/base64.ts lists them in the same order.
 const OK: u32 = 0;
 const CHARACTER: u32 = 1;
 const PADDING: u32 = 2;
@@ -18,70 +21,103 @@ const OUT_OF_MEMORY: u32 = 5;
 
 const EQUALS: u32 = 0x3d;
 
-// Static tables, 12352 bytes below heapBase(). Only the alphabet travels in the module; the others are filled when it starts.
-//
-//     ALPHABET      64 x u8    sextet -> character
-//     PAIRS       4096 x u16   12 bits -> two characters, as they lie in memory (little endian)
-//     PLACED   4 x 256 x u32   character -> its sextet, already moved to where it belongs when it stands first, second, third
-//                              or fourth in a group; every bit set for a byte outside the alphabet
-//
-// One group of four characters a, b, c, d is PLACED[0][a] | PLACED[1][b] | PLACED[2][c] | PLACED[3][d]:
-//
-//     bit  31..24        23..16        15..8         7..0
-//          not 0: fault  third byte    second byte   first byte        (stored little endian, so the first byte is written first)
-const ALPHABET: usize = memory.data<u8>([
-  65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 97, 98, 99, 100, 101, 102, 103,
-  104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 43,
-  47,
-]);
-const PAIRS: usize = memory.data(8192, 16);
-const PLACED: usize = memory.data(4096, 16);
-const PLACED_SIZE: usize = 1024;
-
-fillPairs();
-fillPlaced();
+for (let url: u32 = 0; url < 2; url++) {
+  fillTables(url);
+  if (ASC_FEATURE_SIMD) fillVectorTables(url);
+}
 
 let lastFaultOffset: u32 = 0;
+let lastFaultPart: u32 = 0;
 
-/** Offset in the source of the fault that the last `decodeBase64` returned. */
+/** Offset in the source of the fault that the last call returned; after `decodeBase64Parts`, from the start of the whole text. */
 export function faultOffset(): u32 {
   return lastFaultOffset;
 }
 
+/** Which part the fault that the last `decodeBase64Parts` returned is in. */
+export function faultPart(): u32 {
+  return lastFaultPart;
+}
+
+/** How many characters `length` bytes are; `url` is 1 for the URL alphabet, which is not padded. */
+export function encodedLength(length: u32, url: u32): u64 {
+  return url ? (u64(length) * 4 + 2) / 3 : ((u64(length) + 2) / 3) << 2;
+}
+
+/** How many bytes `length` characters at `source` decode to when they are valid; reads only the last two of them. */
+export function decodedLength(source: usize, length: u32, url: u32): u32 {
+  return (length >> 2) * 3 + (((length & 3) * 3) >> 2) - paddingLength(source, length, url);
+}
+
 /**
- * Encodes `length` bytes at `source` as `4 * ceil(length / 3)` bytes at `target`. The two must not overlap.
- * Gives 0, or 5 (nothing written) when a range lies outside memory.
+ * Encodes `length` bytes at `source` as `encodedLength(length, url)` bytes at `target`, and writes nothing beside them. The two must not
+ * overlap. Gives 0, or 5 (nothing written) when a range lies outside memory.
  */
-export function encodeBase64(source: usize, length: u32, target: usize): u32 {
-  const encoded = ((u64(length) + 2) / 3) << 2;
+export function encodeBase64(source: usize, length: u32, target: usize, url: u32): u32 {
+  const encoded = encodedLength(length, url);
   if (encoded > u64(u32.MAX_VALUE) || !fits(source, length) || !fits(target, u32(encoded))) return OUT_OF_MEMORY;
-  encodeBase64Unsafe(source, length, target);
+  encodeBase64Unsafe(source, length, target, url);
   return OK;
 }
 
 /**
- * Decodes `length` bytes at `source` to `decodedLength(source, length)` bytes at `target`. The two must not overlap.
+ * Decodes `length` characters at `source` to `decodedLength(source, length, url)` bytes at `target`, and writes nothing beside them. The two
+ * must not overlap. `ends` is 1 where the text ends here; it is 0 where more follows: then `length` must be a multiple of four, and no `=` can
+ * complete the last group.
  * Gives 0; or 1 to 4, the first fault from the left, with its place in `faultOffset()` and the target half written;
  * or 5 (nothing written) when a range lies outside memory.
  */
-export function decodeBase64(source: usize, length: u32, target: usize): u32 {
-  if (!fits(source, length) || !fits(target, decodedLength(source, length))) return OUT_OF_MEMORY;
-  return decodeBase64Unsafe(source, length, target);
+export function decodeBase64(source: usize, length: u32, target: usize, url: u32, ends: u32): u32 {
+  if (!fits(source, length) || !fits(target, decodedLength(source, length, url))) return OUT_OF_MEMORY;
+  return decodeBase64Unsafe(source, length, target, url, ends);
 }
 
-/** How many bytes `length` characters at `source` decode to when they are valid; reads only the last two of them. */
-export function decodedLength(source: usize, length: u32): u32 {
-  return (length >> 2) * 3 - paddingLength(source, length);
+/**
+ * Decodes `count` parts of the text at `source`, each to the next address from `target` on that is divisible by 16.
+ *
+ *     parts, before    2 x u32 each:  start, end        of the text, counted from `source`
+ *     parts, after     2 x u32 each:  address, length   of the bytes
+ *
+ * Gives what `decodeBase64` gives; a fault's part is in `faultPart()`, and the table is then spoilt. 5 also when a part begins after its end or
+ * would be written past `targetEnd`; parts before it are written then.
+ */
+export function decodeBase64Parts(source: usize, parts: usize, count: u32, target: usize, targetEnd: usize, url: u32): u32 {
+  if (u64(parts) + (u64(count) << 3) > u64(memory.size()) << 16 || !fits(target, u32(targetEnd - target))) return OUT_OF_MEMORY;
+  for (let part: u32 = 0; part < count; part++, parts += 8) {
+    const start = load<u32>(parts);
+    const end = load<u32>(parts, 4);
+    if (start > end || !fits(source, end)) return OUT_OF_MEMORY;
+    const text = source + start;
+    const decoded = decodedLength(text, end - start, url);
+    const aligned = (u64(target) + 15) & ~15;
+    if (aligned + decoded > u64(targetEnd)) return OUT_OF_MEMORY;
+    target = usize(aligned);
+    const result = decodeBase64Unsafe(text, end - start, target, url, 1);
+    if (result !== OK) {
+      lastFaultOffset += start;
+      lastFaultPart = part;
+      return result;
+    }
+    store<u32>(parts, u32(target));
+    store<u32>(parts, decoded, 4);
+    target += decoded;
+  }
+  return OK;
 }
 
-function encodeBase64Unsafe(source: usize, length: u32, target: usize): void {
+function encodeBase64Unsafe(source: usize, length: u32, target: usize, url: u32): void {
   assert(fits(source, length));
   const remainder = length % 3;
   const end = source + (length - remainder);
+  if (ASC_FEATURE_SIMD) {
+    const done = encodeBlocks(source, length, target, url);
+    source += done;
+    target += (done / 3) << 2;
+  }
   while (source < end) {
     const group = (u32(load<u8>(source)) << 16) | (u32(load<u8>(source, 1)) << 8) | u32(load<u8>(source, 2));
-    store<u16>(target, pair(group >> 12));
-    store<u16>(target, pair(group & 0xfff), 2);
+    store<u16>(target, characters(url, group >> 12));
+    store<u16>(target, characters(url, group & 0xfff), 2);
     source += 3;
     target += 4;
   }
@@ -89,47 +125,60 @@ function encodeBase64Unsafe(source: usize, length: u32, target: usize): void {
   const first = u32(load<u8>(source)) << 16;
   const second = remainder === 2 ? u32(load<u8>(source, 1)) << 8 : 0;
   const rest = first | second;
-  store<u16>(target, pair(rest >> 12));
-  store<u8>(target, remainder === 2 ? load<u8>(ALPHABET + ((rest >> 6) & 63)) : u8(EQUALS), 2);
+  store<u16>(target, characters(url, rest >> 12));
+  if (remainder === 2) store<u8>(target, u8(characters(url, rest & 0xfff)), 2);
+  if (url) return;
+  if (remainder === 1) store<u8>(target, u8(EQUALS), 2);
   store<u8>(target, u8(EQUALS), 3);
 }
 
-function decodeBase64Unsafe(source: usize, length: u32, target: usize): u32 {
+function decodeBase64Unsafe(source: usize, length: u32, target: usize, url: u32, ends: u32): u32 {
   assert(fits(source, length));
   if (length === 0) return OK;
-  // The last group, whole or not, is decoded apart. So every store of four bytes below has one more group after it,
-  // whose own store overwrites the fourth byte.
+  const tables = tablesOf(url);
+  // The last group, whole or not, is decoded apart.
   const lastGroup = (length - 1) & ~3;
   let from = source;
   const end = source + lastGroup;
+  if (ASC_FEATURE_SIMD) {
+    const done = decodeBlocks(source, lastGroup, target, url);
+    from += done;
+    target += (done >> 2) * 3;
+  }
   while (from < end) {
-    const placed = place(0, load<u8>(from)) | place(1, load<u8>(from, 1)) | place(2, load<u8>(from, 2)) | place(3, load<u8>(from, 3));
-    if (placed >> 24 !== 0) return locateFault(source, u32(from - source));
-    store<u32>(target, placed);
+    const bytes =
+      placed(tables, 0, load<u8>(from)) |
+      placed(tables, 1, load<u8>(from, 1)) |
+      placed(tables, 2, load<u8>(from, 2)) |
+      placed(tables, 3, load<u8>(from, 3));
+    if (bytes >> 24 !== 0) return locateFault(source, u32(from - source), tables);
+    store<u16>(target, u16(bytes));
+    store<u8>(target, u8(bytes >> 16), 2);
     from += 4;
     target += 3;
   }
-  return decodeLastGroup(source, length, lastGroup, target);
+  return decodeLastGroup(source, length, lastGroup, target, url, ends);
 }
 
 /** Decodes the one to four characters from `lastGroup` on: the only place where padding and an odd length are legal or named. */
-function decodeLastGroup(source: usize, length: u32, lastGroup: u32, target: usize): u32 {
-  const padding = paddingLength(source, length);
+function decodeLastGroup(source: usize, length: u32, lastGroup: u32, target: usize, url: u32, ends: u32): u32 {
+  const tables = tablesOf(url);
+  const symbolsEnd = length - (ends ? paddingLength(source, length, url) : 0);
   let bits: u32 = 0;
-  for (let offset = lastGroup; offset < length - padding; offset++) {
-    // PLACED[0] holds a sextet shifted left by two; a byte outside the alphabet leaves more than six bits after the shift back.
-    const sextet = place(0, load<u8>(source + offset)) >> 2;
-    if (sextet > 63) return locateFault(source, offset);
-    bits = (bits << 6) | sextet;
+  for (let offset = lastGroup; offset < symbolsEnd; offset++) {
+    const value = sextet(tables, load<u8>(source + offset));
+    if (value === OUTSIDE) return locateFault(source, offset, tables);
+    bits = (bits << 6) | value;
   }
-  if ((length & 3) !== 0) return fault(LENGTH, length);
-  if (padding === 2) {
-    if ((bits & 15) !== 0) return fault(TRAILING_BITS, length - 3);
+  const symbols = symbolsEnd - lastGroup;
+  if (url ? symbols === 1 : (length & 3) !== 0) return fault(LENGTH, length);
+  if (symbols === 2) {
+    if ((bits & 15) !== 0) return fault(TRAILING_BITS, symbolsEnd - 1);
     store<u8>(target, u8(bits >> 4));
     return OK;
   }
-  if (padding === 1) {
-    if ((bits & 3) !== 0) return fault(TRAILING_BITS, length - 2);
+  if (symbols === 3) {
+    if ((bits & 3) !== 0) return fault(TRAILING_BITS, symbolsEnd - 1);
     store<u8>(target, u8(bits >> 10));
     store<u8>(target, u8(bits >> 2), 1);
     return OK;
@@ -140,46 +189,20 @@ function decodeLastGroup(source: usize, length: u32, lastGroup: u32, target: usi
   return OK;
 }
 
-/** How many `=` complete the last group of four: 0, 1 or 2, and always 0 when the length is not a multiple of four. */
-function paddingLength(source: usize, length: u32): u32 {
-  if (length === 0 || (length & 3) !== 0) return 0;
+/** How many `=` complete the last group of four: 0, 1 or 2, and always 0 when the length is not a multiple of four or the alphabet is `url`. */
+function paddingLength(source: usize, length: u32, url: u32): u32 {
+  if (url || length === 0 || (length & 3) !== 0) return 0;
   if (load<u8>(source + length - 1) !== EQUALS) return 0;
   return load<u8>(source + length - 2) === EQUALS ? 2 : 1;
 }
 
 /** Names the first byte outside the alphabet at or after `offset`. Whoever calls has seen one within the next four. */
-function locateFault(source: usize, offset: u32): u32 {
-  while (place(0, load<u8>(source + offset)) >> 24 === 0) offset++;
+function locateFault(source: usize, offset: u32, tables: usize): u32 {
+  while (sextet(tables, load<u8>(source + offset)) !== OUTSIDE) offset++;
   return fault(load<u8>(source + offset) === EQUALS ? PADDING : CHARACTER, offset);
 }
 
 function fault(code: u32, offset: u32): u32 {
   lastFaultOffset = offset;
   return code;
-}
-
-function pair(bits: u32): u16 {
-  return load<u16>(PAIRS + (bits << 1));
-}
-
-function place(position: usize, character: u32): u32 {
-  return load<u32>(PLACED + position * PLACED_SIZE + (character << 2));
-}
-
-function fillPairs(): void {
-  for (let bits: u32 = 0; bits < 4096; bits++) {
-    store<u8>(PAIRS + (bits << 1), load<u8>(ALPHABET + (bits >> 6)));
-    store<u8>(PAIRS + (bits << 1), load<u8>(ALPHABET + (bits & 63)), 1);
-  }
-}
-
-function fillPlaced(): void {
-  memory.fill(PLACED, 0xff, 4 * PLACED_SIZE);
-  for (let sextet: u32 = 0; sextet < 64; sextet++) {
-    const entry = PLACED + (usize(load<u8>(ALPHABET + sextet)) << 2);
-    store<u32>(entry, sextet << 2);
-    store<u32>(entry + PLACED_SIZE, (sextet >> 4) | ((sextet & 15) << 12));
-    store<u32>(entry + 2 * PLACED_SIZE, ((sextet >> 2) << 8) | ((sextet & 3) << 22));
-    store<u32>(entry + 3 * PLACED_SIZE, sextet << 16);
-  }
 }

@@ -12,6 +12,11 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
+/** 1 in the build with 128-bit SIMD, 0 in the one without. Every kernel exports it: it is how a host tells the two apart. */
+export function simd(): u32 {
+  return u32(ASC_FEATURE_SIMD);
+}
+
 /**
  * Grows memory until `[0, end)` is addressable; 1 when it is, 0 when the engine refused and nothing changed.
  * Pages are counted without adding to `end`, because `end + 65535` wraps to a small number near 2^32.

@@ -1,62 +1,103 @@
 /**
- * Compiles assembly/base64.ts with the settings of asconfig.json and writes the module, as Base64 in a TypeScript constant, to
- * ts/kernel/generated/base64-wasm.ts. That file is committed: users and tests need no AssemblyScript. The same source and the same
- * pinned compiler give the same bytes. Also leaves build/base64.wasm, and build/base64.debug.wasm (assertions on) to look at.
+ * Compiles the kernels in assembly/ with the settings of asconfig.json, each without and with SIMD, and writes every module, as Base64 in a TypeScript
+ * constant, to ts/kernel/generated/<module>-wasm.ts. Those files are committed: users and tests need no AssemblyScript. The same source and the
+ * same pinned compiler give the same bytes. Also leaves build/<module>.wasm, and build/<module>.debug.wasm (assertions on) to look at.
  *
- *     node scripts/build-wasm.mjs            writes, prints sizes
- *     node scripts/build-wasm.mjs --check    writes nothing; exits 1 when the committed file is stale
+ *     node scripts/build-wasm.mjs                   writes, prints sizes
+ *     node scripts/build-wasm.mjs --check           writes nothing; exits 1 when a committed file is stale
+ *     node scripts/build-wasm.mjs --raw dist/wasm   compiles nothing; writes the committed modules to that folder as raw .wasm files
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { main as asc } from 'assemblyscript/asc';
 
+/** @typedef {'base64' | 'diff'} KernelName a file of assembly/ */
+/** @typedef {{ kernel: KernelName, simd: boolean, name: string }} KernelModule one kernel in one build; `name` is that of its files */
+
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const ENTRY = 'assembly/base64.ts';
-const OUTPUT = 'base64.wasm';
-const GENERATED = new URL('../ts/kernel/generated/base64-wasm.ts', import.meta.url);
+const GENERATED = new URL('../ts/kernel/generated/', import.meta.url);
+const BUILD = new URL('../build/', import.meta.url);
 const MAX_GZIP_BYTES = 8 * 1024;
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await run(process.argv.includes('--check'));
+/** Every module of the package. @type {readonly KernelModule[]} */
+export const MODULES = /** @type {const} */ (['base64', 'diff'])
+  .filter((kernel) => existsSync(new URL(`../assembly/${kernel}.ts`, import.meta.url)))
+  .flatMap((kernel) => [
+    { kernel, simd: false, name: kernel },
+    { kernel, simd: true, name: `${kernel}-simd` },
+  ]);
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [flag, folder] = process.argv.slice(2);
+  if (flag === undefined) await writeModules();
+  else if (flag === '--check' && folder === undefined) await checkModules();
+  else if (flag === '--raw' && folder !== undefined) await writeRaw(resolve(folder));
+  else {
+    console.error('usage: node scripts/build-wasm.mjs [--check | --raw <folder>]');
+    process.exitCode = 2;
+  }
+}
 
 /**
- * Compiles the kernel in this process and returns the module's bytes. Throws with the compiler's own report when it refuses.
+ * Compiles a kernel in this process and returns the module's bytes. Throws with the compiler's own report when it refuses.
  *
+ * @param {KernelName} kernel a file of assembly/
  * @param {'release' | 'debug'} target a target of asconfig.json
+ * @param {boolean} simd whether the module may use 128-bit SIMD
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  */
-export async function compileKernel(target) {
+export async function compileKernel(kernel, target, simd) {
+  const entry = `assembly/${kernel}.ts`;
+  const output = `${kernel}.wasm`;
   /** @type {Uint8Array<ArrayBuffer> | null} */
   let bytes = null;
-  const { error, stderr } = await asc([ENTRY, '--config', 'asconfig.json', '--target', target, '--baseDir', ROOT, '--outFile', OUTPUT], {
+  const options = [
+    '--config',
+    'asconfig.json',
+    '--target',
+    target,
+    '--baseDir',
+    ROOT,
+    '--outFile',
+    output,
+    ...(simd ? ['--enable', 'simd'] : []),
+  ];
+  const { error, stderr } = await asc([entry, ...options], {
     writeFile(name, contents) {
-      if (name === OUTPUT && typeof contents !== 'string') bytes = new Uint8Array(contents);
+      if (name === output && typeof contents !== 'string') bytes = new Uint8Array(contents);
     },
   });
-  if (error !== null) throw new Error(`asc refused ${ENTRY} (${target}):\n${stderr.toString()}`, { cause: error });
-  if (bytes === null) throw new Error(`asc wrote no ${OUTPUT} (${target})`);
+  if (error !== null) throw new Error(`asc refused ${entry} (${target}, simd ${simd}):\n${stderr.toString()}`, { cause: error });
+  if (bytes === null) throw new Error(`asc wrote no ${output} (${target}, simd ${simd})`);
   return bytes;
 }
 
 /**
- * The whole text of the generated file for one module.
+ * The whole text of the generated file of one module.
  *
- * @param {Uint8Array} module
+ * @param {KernelModule} module
+ * @param {Uint8Array} bytes
  * @returns {string}
  */
-export function renderGenerated(module) {
+export function renderGenerated({ kernel, simd, name }, bytes) {
   return [
-    '// Made by `node scripts/build-wasm.mjs` from assembly/base64.ts. Do not edit; `--check` fails when it is stale.',
-    `/** The compiled kernel, ${module.length} bytes, as Base64. */`,
-    `export const BASE64_WASM: string =\n  '${Buffer.from(module).toString('base64')}';`,
+    `// Made by \`node scripts/build-wasm.mjs\` from assembly/${kernel}.ts. Do not edit; \`--check\` fails when it is stale.`,
+    `/** The compiled kernel ${simd ? 'with' : 'without'} SIMD, ${bytes.length} bytes, as Base64. */`,
+    `export const ${constantName(name)}: string =\n  '${Buffer.from(bytes).toString('base64')}';`,
     '',
   ].join('\n');
 }
 
-/** @returns {Promise<string>} the committed text; empty when there is no such file yet */
-export async function readGenerated() {
+/**
+ * @param {KernelModule} module
+ * @returns {Promise<string>} the committed text; empty when there is no such file yet
+ */
+export async function readGenerated({ name }) {
   try {
-    return await readFile(GENERATED, 'utf8');
+    return await readFile(generatedFile(name), 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
     throw error;
@@ -64,38 +105,68 @@ export async function readGenerated() {
 }
 
 /**
- * Throws when the module could not be made without arguments, or is too big to inline.
+ * Throws when a module could not be started without arguments, or is too big to inline.
  *
- * @param {Uint8Array<ArrayBuffer>} module
+ * @param {string} name
+ * @param {Uint8Array<ArrayBuffer>} bytes
  * @returns {number} its size after gzip, in bytes
  */
-export function checkModule(module) {
-  const imports = WebAssembly.Module.imports(new WebAssembly.Module(module));
+export function checkModule(name, bytes) {
+  const imports = WebAssembly.Module.imports(new WebAssembly.Module(bytes));
   if (imports.length > 0) {
-    throw new Error(`${OUTPUT}: expected no imports, found ${imports.map((entry) => `${entry.module}.${entry.name}`).join(', ')}`);
+    throw new Error(`${name}: expected no imports, found ${imports.map((entry) => `${entry.module}.${entry.name}`).join(', ')}`);
   }
-  const gzipBytes = gzipSync(module, { level: 9 }).length;
-  if (gzipBytes > MAX_GZIP_BYTES) throw new Error(`${OUTPUT}: ${gzipBytes} bytes after gzip, the budget is ${MAX_GZIP_BYTES}`);
+  const gzipBytes = gzipSync(bytes, { level: 9 }).length;
+  if (gzipBytes > MAX_GZIP_BYTES) throw new Error(`${name}: ${gzipBytes} bytes after gzip, the budget is ${MAX_GZIP_BYTES}`);
   return gzipBytes;
 }
 
-/** @param {boolean} checkOnly */
-async function run(checkOnly) {
-  const release = await compileKernel('release');
-  const gzipBytes = checkModule(release);
-  const text = renderGenerated(release);
-  console.log(`${OUTPUT}: ${release.length} bytes, ${gzipBytes} after gzip (budget ${MAX_GZIP_BYTES}), no imports`);
-  if (checkOnly) {
-    if ((await readGenerated()) === text) return;
-    console.error('ts/kernel/generated/base64-wasm.ts is stale: run `npm run build:wasm` and commit it');
-    process.exitCode = 1;
-    return;
+async function writeModules() {
+  await mkdir(GENERATED, { recursive: true });
+  await mkdir(BUILD, { recursive: true });
+  for (const module of MODULES) {
+    const release = await compileRelease(module);
+    await writeFile(generatedFile(module.name), renderGenerated(module, release));
+    await writeFile(new URL(`${module.name}.wasm`, BUILD), release);
+    await writeFile(new URL(`${module.name}.debug.wasm`, BUILD), await compileKernel(module.kernel, 'debug', module.simd));
   }
-  const debug = await compileKernel('debug');
-  checkModule(debug);
-  await mkdir(new URL('.', GENERATED), { recursive: true });
-  await mkdir(new URL('../build/', import.meta.url), { recursive: true });
-  await writeFile(GENERATED, text);
-  await writeFile(new URL('../build/base64.wasm', import.meta.url), release);
-  await writeFile(new URL('../build/base64.debug.wasm', import.meta.url), debug);
+}
+
+async function checkModules() {
+  for (const module of MODULES) {
+    if ((await readGenerated(module)) === renderGenerated(module, await compileRelease(module))) continue;
+    console.error(`ts/kernel/generated/${module.name}-wasm.ts is stale: run \`npm run build:wasm\` and commit it`);
+    process.exitCode = 1;
+  }
+}
+
+/** @param {string} folder */
+async function writeRaw(folder) {
+  await mkdir(folder, { recursive: true });
+  for (const module of MODULES) {
+    const [, text] = /'([A-Za-z0-9+/=]+)';\n$/.exec(await readGenerated(module)) ?? [];
+    if (text === undefined) throw new Error(`ts/kernel/generated/${module.name}-wasm.ts holds no module: run \`npm run build:wasm\``);
+    await writeFile(resolve(folder, `${module.name}.wasm`), Buffer.from(text, 'base64'));
+  }
+}
+
+/**
+ * @param {KernelModule} module
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+async function compileRelease({ kernel, simd, name }) {
+  const release = await compileKernel(kernel, 'release', simd);
+  const gzipBytes = checkModule(name, release);
+  console.log(`${name}.wasm: ${release.length} bytes, ${gzipBytes} after gzip (budget ${MAX_GZIP_BYTES}), no imports`);
+  return release;
+}
+
+/** @param {string} name */
+function generatedFile(name) {
+  return new URL(`${name}-wasm.ts`, GENERATED);
+}
+
+/** @param {string} name */
+function constantName(name) {
+  return `${name.toUpperCase().replace('-', '_')}_WASM`;
 }

@@ -56,6 +56,12 @@ const LAYERS: readonly Layer[] = [
 /** What one file may do that its layer may not, and why. */
 const EXCEPTIONS: readonly { file: string; specifier: string; dynamicOnly: boolean; why: string }[] = [
   { file: 'ts/adapters/cdp.ts', specifier: 'ws', dynamicOnly: true, why: 'Node 20 has no WebSocket; loaded only where it is missing' },
+  {
+    file: 'ts/envelope/engine/kdf.ts',
+    specifier: 'hash-wasm',
+    dynamicOnly: true,
+    why: 'an optional peer: Argon2id where the runtime has none, loaded only when a passphrase asks for it',
+  },
 ];
 
 // Subpath entries re-export what belongs together: they may import whatever is below the command line. Providers stay providers.

@@ -1,27 +1,50 @@
 /**
  * What a program imports as `persistent-sessions`: the Session document, the blob, sealing, errors and the choice of kernel. Drivers, providers and
  * formats have entries of their own, so that nothing here pulls a client library or a `node:` module. The names are listed in `portable.ts`; here
- * those that may encode or decode Base64 are put in front of the compiled kernel.
+ * those that may encode or decode Base64, or look for differences, are put in front of the compiled kernels.
  */
 import { convertBlob as convert } from './blob/convert.ts';
 import { decodeSession as decode } from './blob/decode.ts';
 import { encodeSession as encode } from './blob/encode.ts';
 import { exportJson as exportAsJson } from './blob/export.ts';
 import { readBlob as read, writeBlob as write } from './blob/stream.ts';
-import { withCompiledKernel } from './kernel/select.ts';
+import { compareSessions as compare } from './diff/compare.ts';
+import { diffSessions as sessions } from './diff/diff.ts';
+import { withCompiledBase64, withCompiledDiff } from './kernel/select.ts';
+import { diffBlobs as blobs, compareBlobs as compareInBlobs } from './store/compare.ts';
 
-export { activeKernel, decodeBase64, encodeBase64, useKernel } from './kernel/select.ts';
+export {
+  activeKernel,
+  type CompiledModule,
+  decodeBase64,
+  decodeBase64Into,
+  decodeBase64Parts,
+  decodeBase64View,
+  encodeBase64,
+  encodeBase64Into,
+  encodeBase64View,
+  useKernel,
+  useModule,
+} from './kernel/select.ts';
 export * from './portable.ts';
 
 /** {@link encode}, with the compiled kernel where the platform lets it start. */
-export const encodeSession: typeof encode = /* @__PURE__ */ withCompiledKernel(encode);
+export const encodeSession: typeof encode = /* @__PURE__ */ withCompiledBase64(encode);
 /** {@link decode}, with the compiled kernel where the platform lets it start. */
-export const decodeSession: typeof decode = /* @__PURE__ */ withCompiledKernel(decode);
+export const decodeSession: typeof decode = /* @__PURE__ */ withCompiledBase64(decode);
 /** {@link convert}, with the compiled kernel where the platform lets it start. */
-export const convertBlob: typeof convert = /* @__PURE__ */ withCompiledKernel(convert);
+export const convertBlob: typeof convert = /* @__PURE__ */ withCompiledBase64(convert);
 /** {@link exportAsJson}, with the compiled kernel where the platform lets it start. */
-export const exportJson: typeof exportAsJson = /* @__PURE__ */ withCompiledKernel(exportAsJson);
+export const exportJson: typeof exportAsJson = /* @__PURE__ */ withCompiledBase64(exportAsJson);
 /** {@link read}, with the compiled kernel where the platform lets it start. */
-export const readBlob: typeof read = /* @__PURE__ */ withCompiledKernel(read);
+export const readBlob: typeof read = /* @__PURE__ */ withCompiledBase64(read);
 /** {@link write}, with the compiled kernel where the platform lets it start. */
-export const writeBlob: typeof write = /* @__PURE__ */ withCompiledKernel(write);
+export const writeBlob: typeof write = /* @__PURE__ */ withCompiledBase64(write);
+/** {@link sessions}, with the compiled kernel where the platform lets it start. */
+export const diffSessions: typeof sessions = /* @__PURE__ */ withCompiledDiff(sessions);
+/** {@link compare}, with the compiled kernel where the platform lets it start. */
+export const compareSessions: typeof compare = /* @__PURE__ */ withCompiledDiff(compare);
+/** {@link blobs}, with the compiled kernel where the platform lets it start. */
+export const diffBlobs: typeof blobs = /* @__PURE__ */ withCompiledDiff(/* @__PURE__ */ withCompiledBase64(blobs));
+/** {@link compareInBlobs}, with the compiled kernel where the platform lets it start. */
+export const compareBlobs: typeof compareInBlobs = /* @__PURE__ */ withCompiledDiff(/* @__PURE__ */ withCompiledBase64(compareInBlobs));

@@ -20,22 +20,73 @@ export { exportJson } from './blob/export.ts';
 export type { Framing } from './blob/framing.ts';
 export { type PeekedBlob, type PeekedSection, peekBlob, type ReadRange } from './blob/peek.ts';
 export { readBlob, type StreamedBlob, type StreamedSection, type WriteChunk, writeBlob } from './blob/stream.ts';
+export { type CompareOptions, type Comparison, compareSessions, type Measure } from './diff/compare.ts';
+export { type DiffOptions, diffSessions } from './diff/diff.ts';
+export type {
+  Added,
+  Changed,
+  Difference,
+  DifferenceKind,
+  MemberChange,
+  Moved,
+  RecordContent,
+  Removed,
+  SessionDiff,
+  ValueFacts,
+} from './diff/difference.ts';
+export { type JsonPatchOperation, toJsonPatch } from './diff/json-patch.ts';
+export { applyPatch, invertPatch, type PatchOptions } from './diff/patch.ts';
+export type { SameSection } from './diff/value.ts';
 export {
+  type ActiveEngine,
+  activeEngine,
+  armor,
+  type ByteSource,
+  dearmor,
   EncryptionKey,
+  type EngineKind,
   formatKey,
   generateKey,
+  isArmored,
+  type Opened,
+  type OpenedStream,
+  type OpenOptions,
   open,
+  openRange,
+  openSealed,
+  openStream,
+  openSync,
   type PeekedHeader,
   parseKey,
   peek,
+  type RewrappedHeader,
+  reseal,
+  rewrap,
+  rewrapHeader,
   type SealContext,
+  type SealedAttributes,
+  type SealOptions,
+  type SealStreamOptions,
   seal,
+  sealStream,
+  sealSync,
   type Unverified,
+  useEngine,
 } from './envelope/envelope.ts';
 export { PspError, type PspErrorCode, type PspErrorDetails } from './errors.ts';
-export type { ActiveKernel, KernelReason } from './kernel/current.ts';
-export { activeKernel, decodeBase64, encodeBase64 } from './kernel/current.ts';
-export type { KernelKind } from './kernel/kernel.ts';
+export type { ActiveKernel, KernelName, KernelReason } from './kernel/current.ts';
+export {
+  activeKernel,
+  decodeBase64,
+  decodeBase64Into,
+  decodeBase64Parts,
+  decodeBase64View,
+  encodeBase64,
+  encodeBase64Into,
+  encodeBase64View,
+} from './kernel/current.ts';
+export type { Base64Alphabet, KernelKind } from './kernel/kernel.ts';
+export { decodeBase64Text, encodeBase64Text } from './kernel/text.ts';
 export type { DeleteOptions, ListOptions, PutOptions, RecordHead, StorageProvider, StoredRecord, Version } from './provider.ts';
 export { assertSession, validateSession } from './session/check.ts';
 export { COOKIE_CAP_MS, type CookieCapNotice, cookieCapNotices } from './session/cookie-cap.ts';
@@ -101,3 +152,4 @@ export {
   type VersionLoss,
 } from './session/upgrade.ts';
 export { type ValidateOptions, validateDocument } from './session/validate.ts';
+export { type BlobCompareOptions, type BlobDiffOptions, compareBlobs, diffBlobs } from './store/compare.ts';

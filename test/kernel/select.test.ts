@@ -2,7 +2,10 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BASE64_SIMD_WASM } from '../../ts/kernel/generated/base64-simd-wasm.ts';
+import { DIFF_SIMD_WASM } from '../../ts/kernel/generated/diff-simd-wasm.ts';
 import type { KernelKind } from '../../ts/kernel/kernel.ts';
+import { inlinedModule } from '../../ts/kernel/wasm.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LARGE = new Uint8Array(300).fill(0x61);
@@ -18,7 +21,7 @@ afterEach(() => {
 describe('the choice', () => {
   it('is the compiled kernel where it starts', async () => {
     const { activeKernel, encodeBase64, decodeBase64 } = await import('../../ts/kernel/select.ts');
-    expect(activeKernel()).toEqual({ kind: 'wasm', reason: 'chosen' });
+    expect(activeKernel()).toEqual({ kind: 'wasm-simd', reason: 'chosen' });
     for (const length of [0, 5, 47, 48, 63, 64, 300]) {
       const source = LARGE.subarray(0, length);
       expect(decodeBase64(encodeBase64(source))).toEqual(source);
@@ -53,15 +56,16 @@ describe('the choice', () => {
 });
 
 describe('useKernel', () => {
-  it('pins either kernel, as often as asked, over one compiled instance', async () => {
+  it('pins any kernel, as often as asked, over one compiled instance of each module', async () => {
     const { compiled } = countCompilations();
     const { activeKernel, encodeBase64, useKernel } = await import('../../ts/kernel/select.ts');
-    for (const kind of ['portable', 'wasm', 'portable', 'wasm'] as const) {
+    for (const kind of ['portable', 'wasm', 'wasm-simd', 'portable', 'wasm-simd', 'wasm'] as const) {
       useKernel(kind);
       expect(activeKernel()).toEqual({ kind, reason: 'pinned' });
       expect(encodeBase64(LARGE).length).toBe(400);
     }
-    expect(compiled()).toBe(1);
+    // One for each kernel, without and with SIMD.
+    expect(compiled()).toBe(4);
   });
 
   it('throws KERNEL_UNAVAILABLE with the cause when it cannot, and leaves the choice alone', async () => {
@@ -78,6 +82,105 @@ describe('useKernel', () => {
   });
 });
 
+describe('SIMD', () => {
+  it('is done without where the engine does not have it', async () => {
+    withoutSimd();
+    const { activeKernel, encodeBase64, useKernel } = await import('../../ts/kernel/select.ts');
+    expect(activeKernel()).toEqual({ kind: 'wasm', reason: 'chosen' });
+    expect(activeKernel('diff')).toEqual({ kind: 'wasm', reason: 'chosen' });
+    expect(encodeBase64(LARGE).length).toBe(400);
+    expect(() => useKernel('wasm-simd')).toThrow(expect.objectContaining({ code: 'KERNEL_UNAVAILABLE' }));
+    useKernel('wasm');
+    expect(activeKernel()).toEqual({ kind: 'wasm', reason: 'pinned' });
+  });
+});
+
+describe('the two kernels', () => {
+  it('are chosen apart, each when it is first needed, and pinned together', async () => {
+    const { compiled } = countCompilations();
+    const { activeKernel, useKernel } = await import('../../ts/kernel/select.ts');
+    activeKernel('base64');
+    expect(compiled()).toBe(1);
+    expect(activeKernel('diff')).toEqual({ kind: 'wasm-simd', reason: 'chosen' });
+    expect(compiled()).toBe(2);
+    useKernel('portable');
+    expect([activeKernel(), activeKernel('diff')]).toEqual(Array(2).fill({ kind: 'portable', reason: 'pinned' }));
+    useKernel('wasm-simd');
+    expect([activeKernel(), activeKernel('diff')]).toEqual(Array(2).fill({ kind: 'wasm-simd', reason: 'pinned' }));
+    expect(compiled()).toBe(2);
+  });
+
+  it('both work behind the functions of current.ts', async () => {
+    const { useKernel } = await import('../../ts/kernel/select.ts');
+    const current = await import('../../ts/kernel/current.ts');
+    const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+    for (const kind of ['portable', 'wasm', 'wasm-simd'] as const) {
+      useKernel(kind);
+      expect([...current.diffText('one two', 'one three').hunks]).toEqual([
+        ...current.diffBytes(json('one two').subarray(1, 8), json('one three').subarray(1, 10)).hunks,
+      ]);
+      expect([...current.diffIds(Uint32Array.of(1, 2, 3), Uint32Array.of(1, 3)).hunks]).toEqual([1, 2, 1, 1]);
+      expect([...current.internElements(json([1, 2]), json([2, 3])).idsB]).toEqual([1, 2]);
+      const target = new Uint8Array(4);
+      expect(current.encodeBase64Into(LARGE.subarray(0, 3), target)).toBe(4);
+      expect(current.decodeBase64Into(target, new Uint8Array(3))).toBe(3);
+      expect([...current.decodeBase64View(current.encodeBase64View(LARGE, 'url'), 'url')]).toEqual([...LARGE]);
+      expect(current.decodeBase64Parts(target, Uint32Array.of(0, 4)).map((part) => [...part])).toEqual([[0x61, 0x61, 0x61]]);
+    }
+  });
+});
+
+describe('useModule', () => {
+  it.each([
+    ['base64', 'wasm'],
+    ['base64-simd', 'wasm-simd'],
+    ['diff', 'wasm'],
+    ['diff-simd', 'wasm-simd'],
+  ] as const)('uses %s, compiled or as bytes, where compiling its own is forbidden', async (name, kind) => {
+    const bytes = await readModule(name);
+    const compiled = new WebAssembly.Module(bytes);
+    const kernel = name.startsWith('diff') ? 'diff' : 'base64';
+    const other = kernel === 'diff' ? 'base64' : 'diff';
+    const { activeKernel, encodeBase64, useModule } = await import('../../ts/kernel/select.ts');
+    useModule(bytes);
+    expect(activeKernel(kernel)).toEqual({ kind, reason: 'chosen' });
+    vi.resetModules();
+    forbidCompiling();
+    const anew = await import('../../ts/kernel/select.ts');
+    anew.useModule(compiled);
+    expect(anew.activeKernel(kernel)).toEqual({ kind, reason: 'chosen' });
+    expect(anew.activeKernel(other)).toMatchObject({ kind: 'portable', reason: 'fell-back' });
+    expect(anew.encodeBase64(LARGE)).toEqual(encodeBase64(LARGE));
+  });
+
+  it('lets useKernel pin what was given', async () => {
+    const modules = await Promise.all(['base64-simd', 'diff-simd'].map(async (name) => new WebAssembly.Module(await readModule(name))));
+    forbidCompiling();
+    const { activeKernel, useKernel, useModule } = await import('../../ts/kernel/select.ts');
+    for (const module of modules) useModule(module);
+    useKernel('portable');
+    useKernel('wasm-simd');
+    expect(activeKernel()).toEqual({ kind: 'wasm-simd', reason: 'pinned' });
+    expect(() => useKernel('wasm')).toThrow(expect.objectContaining({ code: 'KERNEL_UNAVAILABLE' }));
+  });
+
+  it('refuses anything else as a mistake of the caller, and leaves the choice alone', async () => {
+    const { activeKernel, useModule } = await import('../../ts/kernel/select.ts');
+    const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+    for (const wrong of [null, 'base64.wasm', {}, new Uint8Array(10), empty, new WebAssembly.Module(empty)]) {
+      expect(() => useModule(wrong as Uint8Array<ArrayBuffer>)).toThrow(TypeError);
+    }
+    expect(activeKernel()).toEqual({ kind: 'wasm-simd', reason: 'chosen' });
+  });
+
+  it('throws KERNEL_UNAVAILABLE for bytes where compiling is forbidden', async () => {
+    const bytes = await readModule('base64');
+    forbidCompiling();
+    const { useModule } = await import('../../ts/kernel/select.ts');
+    expect(() => useModule(bytes)).toThrow(expect.objectContaining({ code: 'KERNEL_UNAVAILABLE' }));
+  });
+});
+
 describe('the current kernel on its own', () => {
   it('is portable, because nothing was offered', async () => {
     const current = await import('../../ts/kernel/current.ts');
@@ -87,19 +190,19 @@ describe('the current kernel on its own', () => {
 
   it('becomes the compiled one once a wrapped function runs, even after a portable use', async () => {
     const current = await import('../../ts/kernel/current.ts');
-    const { withCompiledKernel } = await import('../../ts/kernel/select.ts');
-    const encode = withCompiledKernel(current.encodeBase64);
+    const { withCompiledBase64 } = await import('../../ts/kernel/select.ts');
+    const encode = withCompiledBase64(current.encodeBase64);
     current.encodeBase64(LARGE);
     expect(current.activeKernel().kind).toBe('portable');
     encode(LARGE);
-    expect(current.activeKernel()).toEqual({ kind: 'wasm', reason: 'chosen' });
+    expect(current.activeKernel()).toEqual({ kind: 'wasm-simd', reason: 'chosen' });
   });
 
   it('stays as pinned when a wrapped function runs', async () => {
     const current = await import('../../ts/kernel/current.ts');
-    const { useKernel, withCompiledKernel } = await import('../../ts/kernel/select.ts');
+    const { useKernel, withCompiledBase64 } = await import('../../ts/kernel/select.ts');
     useKernel('portable');
-    withCompiledKernel(current.encodeBase64)(LARGE);
+    withCompiledBase64(current.encodeBase64)(LARGE);
     expect(current.activeKernel()).toEqual({ kind: 'portable', reason: 'pinned' });
   });
 });
@@ -126,8 +229,8 @@ describe('a bundle', () => {
 /** How ts/index.ts exports a function that may encode or decode. */
 const ENTRY = `
   import { encodeBase64 } from './ts/kernel/current.ts';
-  import { withCompiledKernel } from './ts/kernel/select.ts';
-  const encode = /* @__PURE__ */ withCompiledKernel(encodeBase64);
+  import { withCompiledBase64 } from './ts/kernel/select.ts';
+  const encode = /* @__PURE__ */ withCompiledBase64(encodeBase64);
 `;
 
 async function bundle(contents: string): Promise<{ text: string; inputs: string[] }> {
@@ -169,7 +272,36 @@ function refuseCompilation(): Error {
   return refusal;
 }
 
-function stubModule(Module: unknown): void {
+/** As `refuseCompilation`, but what is compiled already is still a module. */
+function forbidCompiling(): void {
+  const { Module } = WebAssembly;
+  const refused = () => {
+    throw new WebAssembly.CompileError('refused by the test');
+  };
+  Object.defineProperty(refused, Symbol.hasInstance, { value: (value: unknown) => value instanceof Module });
+  stubModule(Object.assign(refused, { exports: Module.exports }));
+}
+
+/** An engine that neither validates nor compiles a module with SIMD in it; told apart by their size. */
+function withoutSimd(): void {
+  const sizes = new Set([inlinedModule(BASE64_SIMD_WASM).length, inlinedModule(DIFF_SIMD_WASM).length]);
+  class OlderModule extends WebAssembly.Module {
+    constructor(bytes: Uint8Array<ArrayBuffer>) {
+      if (sizes.has(bytes.length)) throw new WebAssembly.CompileError('no SIMD in the test');
+      super(bytes);
+    }
+  }
+  const { validate } = WebAssembly;
+  stubModule(OlderModule, (bytes) => !sizes.has(bytes.byteLength) && validate(bytes));
+}
+
+/** One of the modules that the package carries. */
+async function readModule(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const exports: Record<string, unknown> = await import(`../../ts/kernel/generated/${name}-wasm.ts`);
+  return inlinedModule(String(Object.values(exports)[0]));
+}
+
+function stubModule(Module: unknown, validate: (bytes: BufferSource) => boolean = WebAssembly.validate): void {
   const { Instance, Memory, CompileError } = WebAssembly;
-  vi.stubGlobal('WebAssembly', { Instance, Memory, CompileError, Module });
+  vi.stubGlobal('WebAssembly', { Instance, Memory, CompileError, validate, Module });
 }

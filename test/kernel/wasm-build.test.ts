@@ -1,32 +1,74 @@
-/** The committed module is what the source and the pinned compiler give, and it needs nothing from whoever runs it. */
-import { expect, it } from 'vitest';
-import { checkModule, compileKernel, readGenerated, renderGenerated } from '../../scripts/build-wasm.mjs';
-import { BASE64_WASM } from '../../ts/kernel/generated/base64-wasm.ts';
+/** The committed modules are what the sources and the pinned compiler give, and they need nothing from whoever runs them. */
 
-// The compiler takes about two seconds a run on an idle machine.
-it('the generated file is not stale, and compiling twice gives the same bytes', { timeout: 60_000 }, async () => {
-  const first = await compileKernel('release');
-  const second = await compileKernel('release');
-  expect(Buffer.compare(first, second)).toBe(0);
-  expect(renderGenerated(first)).toBe(await readGenerated());
-});
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { checkModule, compileKernel, MODULES, readGenerated, renderGenerated } from '../../scripts/build-wasm.mjs';
+import { inlinedModule } from '../../ts/kernel/wasm.ts';
 
-it('the inlined module imports nothing, exports its memory and stays within the size budget', () => {
-  const bytes = new Uint8Array(Buffer.from(BASE64_WASM, 'base64'));
-  const module = new WebAssembly.Module(bytes);
-  expect(WebAssembly.Module.imports(module)).toEqual([]);
-  expect(
-    WebAssembly.Module.exports(module)
-      .map(({ kind, name }) => `${kind} ${name}`)
-      .sort(),
-  ).toEqual([
+const COMMON = ['function ensure', 'function heapBase', 'function simd', 'memory memory'];
+const EXPORTS: Readonly<Record<string, readonly string[]>> = {
+  base64: [
+    ...COMMON,
     'function decodeBase64',
+    'function decodeBase64Parts',
     'function decodedLength',
     'function encodeBase64',
-    'function ensure',
+    'function encodedLength',
     'function faultOffset',
-    'function heapBase',
-    'memory memory',
-  ]);
-  expect(checkModule(bytes)).toBeLessThanOrEqual(8 * 1024);
+    'function faultPart',
+  ],
+};
+
+it('every kernel is built without and with SIMD', () => {
+  expect(MODULES.map(({ name }) => name)).toEqual(expect.arrayContaining(['base64', 'base64-simd']));
 });
+
+describe.each(MODULES)('$name', (module) => {
+  // The compiler takes about two seconds a run on an idle machine.
+  it('is not stale, and compiling twice gives the same bytes', { timeout: 60_000 }, async () => {
+    const first = await compileKernel(module.kernel, 'release', module.simd);
+    const second = await compileKernel(module.kernel, 'release', module.simd);
+    expect(Buffer.compare(first, second)).toBe(0);
+    expect(renderGenerated(module, first)).toBe(await readGenerated(module));
+  });
+
+  it('imports nothing, exports its memory and the common functions, and stays within the size budget', async () => {
+    const bytes = await readInlined(module);
+    const compiled = new WebAssembly.Module(bytes);
+    expect(WebAssembly.Module.imports(compiled)).toEqual([]);
+    const exported = WebAssembly.Module.exports(compiled).map(({ kind, name }) => `${kind} ${name}`);
+    expect(exported).toEqual(expect.arrayContaining(COMMON));
+    const expected = EXPORTS[module.kernel];
+    if (expected !== undefined) expect(exported.sort()).toEqual([...expected].sort());
+    expect(checkModule(module.name, bytes)).toBeLessThanOrEqual(8 * 1024);
+  });
+
+  it('says whether it has SIMD, and only then uses it', async () => {
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(await readInlined(module)));
+    expect((instance.exports['simd'] as () => number)()).toBe(Number(module.simd));
+  });
+});
+
+it('writes the raw modules, byte by byte the inlined ones', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'psp-raw-'));
+  try {
+    execFileSync(process.execPath, [join(import.meta.dirname, '../../scripts/build-wasm.mjs'), '--raw', folder]);
+    expect((await readdir(folder)).sort()).toEqual(MODULES.map(({ name }) => `${name}.wasm`).sort());
+    for (const module of MODULES) {
+      expect(Buffer.compare(await readFile(join(folder, `${module.name}.wasm`)), await readInlined(module))).toBe(0);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+/** The module in the generated file, as the package reads it. */
+async function readInlined(module: (typeof MODULES)[number]): Promise<Uint8Array<ArrayBuffer>> {
+  const exports: Record<string, unknown> = await import(`../../ts/kernel/generated/${module.name}-wasm.ts`);
+  const [text] = Object.values(exports);
+  if (typeof text !== 'string') throw new Error(`${module.name}: the generated file exports no text`);
+  return inlinedModule(text);
+}

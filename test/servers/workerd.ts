@@ -44,7 +44,7 @@ const worker :Workerd.Worker = (modules = [${entries.join(', ')}], compatibility
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   let words = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (words += text));
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (words += text));
   try {
     const port = await new Promise<number>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`workerd did not listen in time:\n${words}`)), START_TIMEOUT_MS);

@@ -22,7 +22,7 @@ export const textFraming: FramingRules = {
   sectionsStart: (stateEnd) => stateEnd + 1,
   sectionLength: (storedBytes) => 4 * Math.ceil(storedBytes / 3),
   nextOffset: (end) => end + 1,
-  wrap: encodeBase64,
+  wrap: (bytes) => encodeBase64(bytes),
   unwrap(line, { id }, blobOffset) {
     try {
       return decodeBase64(line);

@@ -65,8 +65,9 @@ export interface InternedElements {
 
 /**
  * Differences between two sequences. Exact linear-space Myers (E. W. Myers, An O(ND) Difference Algorithm and Its Variations, 1986) while its cost stays
- * under `budget` (steps of the search; by default the measured `DIFF_BUDGET`); past it, anchors that are unique in both sides, in the order of their
- * longest increasing subsequence, and Myers between them. All kernels give the same edits, and spend the budget at the same steps.
+ * under `budget`: steps of the search, by default the measured `DIFF_BUDGET`, for bytes `DIFF_BYTES_BUDGET`. Past it, anchors that are unique in both
+ * sides, in the order of their longest increasing subsequence; where those are few, a longest common subsequence of windows; and Myers between
+ * them. All kernels give the same edits, and spend the budget at the same steps.
  */
 export interface DiffKernel {
   readonly kind: KernelKind;
