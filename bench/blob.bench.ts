@@ -17,6 +17,9 @@ import { type BenchCase, type Subject, sameBytes } from './harness.ts';
 
 const BASELINE = 'one JSON text';
 
+/** For the runner: see `SubjectModule`. */
+export const needsNode = 'it measures the memory of processes of its own, and its naive form is written with Buffer';
+
 /** A session in every form. */
 interface Forms {
   readonly session: Session;

@@ -1,7 +1,7 @@
 /**
  * Measures contestants fairly: first proves that they give equal results, then times them in one process on the same data, in rounds
  * whose order alternates, so that a slow minute of the machine or a warm cache favours nobody. Time is taken by tinybench.
- * It does not print or write (report.ts does) and does not know what is being measured.
+ * It does not print or write (report.ts does), does not know what is being measured, and needs nothing of Node: it runs in a page as well.
  */
 import { Bench, type FnReturnedObject, now } from 'tinybench';
 
@@ -10,8 +10,12 @@ export interface Contestant {
   readonly name: string;
   /** Other people's work (the platform, another package): what ours is compared with. */
   readonly rival?: boolean;
+  /** One run is so long that a quick look leaves it out unseen: it is not even asked to agree. */
+  readonly slow?: boolean;
   /** Does the work once and gives its result. May give a promise; then waiting for it is part of the time. */
   run(): unknown;
+  /** Takes one sample, in milliseconds, where time cannot be taken around `run`: what is measured happens in a process of its own, for instance. */
+  sample?(): Promise<number>;
 }
 
 /** One amount or kind of work that every contestant does on the same data. */
@@ -24,22 +28,33 @@ export interface BenchCase {
   agree(first: unknown, other: unknown): boolean;
 }
 
-/** What a `<name>.bench.ts` file gives. */
+/** What is measured: cases, and what their reader must know. */
 export interface Subject {
   readonly name: string;
   /** One or two sentences for the reader of the results: what is done, what is unfair and to whom. */
   readonly note: string;
   /** Name of the contestant that the first ratio compares with. By default `portable`. */
   readonly baseline?: string;
-  /** Versions of rival packages, by name. */
-  readonly versions?: Readonly<Record<string, string>>;
+  /** npm names of the rivals' packages. The report says which versions are installed. */
+  readonly packages?: readonly string[];
   readonly cases: readonly BenchCase[];
+}
+
+/** A subject without its work: what a report says of it, and what a page can hand over. */
+export type SubjectFacts = Omit<Subject, 'cases'>;
+
+/** What a `<name>.bench.ts` file exports. */
+export interface SubjectModule {
+  subject(): Subject | Promise<Subject>;
+  /** Why the subject runs in Node only, as the end of a sentence; absent when it runs in every runtime, also in a page. */
+  readonly needsNode?: string;
 }
 
 /** What was measured for one contestant in one case. Ratios say how many times faster it is: above 1 it wins, below 1 it loses. */
 export interface BenchRow {
   readonly case: string;
   readonly contestant: string;
+  readonly rival: boolean;
   readonly inputBytes: number | null;
   readonly samples: number;
   readonly medianMs: number;
@@ -51,8 +66,15 @@ export interface BenchRow {
   readonly ratioToBestRival: number | null;
 }
 
-/** Gives the duration in milliseconds of each sample of `run`, taken for about `budgetMs` and at least once. */
-export type Measure = (run: () => unknown, budgetMs: number) => Promise<readonly number[]>;
+/** What a run of a subject gives. */
+export interface Measured {
+  readonly rows: readonly BenchRow[];
+  /** The contestants that were too slow for the plan, in the order of the cases. Always empty with a plan that leaves nobody out. */
+  readonly leftOut: readonly { readonly case: string; readonly contestant: string }[];
+}
+
+/** Gives the duration in milliseconds of each sample of a contestant, taken for about `budgetMs` and at least once. */
+export type Measure = (contestant: Contestant, budgetMs: number) => Promise<readonly number[]>;
 
 /** How long to measure. */
 export interface BenchPlan {
@@ -61,37 +83,87 @@ export interface BenchPlan {
   readonly slotMs: number;
   /** Time of the whole subject: slots shrink and rounds are left out to keep to it. Only a single run that is longer can break it. */
   readonly maxMs: number;
+  /** Whether contestants that `maxMs` has no room for are left out: those marked `slow`, then the slowest until the rest fits. */
+  readonly leavesOutSlow?: boolean;
 }
 
 /** For results that are committed. */
 export const FULL_PLAN: BenchPlan = { rounds: 7, slotMs: 150, maxMs: 30 * 60_000 };
 
 /** For a look: a subject takes less than 30 seconds. */
-export const QUICK_PLAN: BenchPlan = { rounds: 3, slotMs: 100, maxMs: 25_000 };
+export const QUICK_PLAN: BenchPlan = { rounds: 3, slotMs: 100, maxMs: 25_000, leavesOutSlow: true };
 
 /** Runs a subject. Throws before anything is timed when contestants disagree. */
-export async function runSubject(subject: Subject, plan: BenchPlan, measure: Measure = measureWithTinybench): Promise<BenchRow[]> {
+export async function runSubject(subject: Subject, plan: BenchPlan, measure: Measure = measureContestant): Promise<Measured> {
   const startMs = now();
-  for (const benchCase of subject.cases) await proveAgreement(subject.name, benchCase);
+  const marked = plan.leavesOutSlow === true ? contestantsOf(subject).filter(({ slow }) => slow === true) : [];
+  const entered = withoutContestants(subject.cases, marked);
+  const trialMs = new Map<Contestant, number>();
+  for (const benchCase of entered) await proveAgreement(subject.name, benchCase, trialMs);
+  const tooSlow = plan.leavesOutSlow === true ? findTooSlow(trialMs, startMs + plan.maxMs - now()) : [];
+  const cases = withoutContestants(entered, tooSlow);
+
   const rows: BenchRow[] = [];
-  for (const [index, benchCase] of subject.cases.entries()) {
-    const shareMs = (startMs + plan.maxMs - now()) / (subject.cases.length - index);
+  for (const [index, benchCase] of cases.entries()) {
+    const shareMs = (startMs + plan.maxMs - now()) / (cases.length - index);
     const samples = await sampleCase(benchCase, plan, shareMs, measure);
     rows.push(...summarize(benchCase, samples, subject.baseline ?? 'portable'));
   }
-  return rows;
+  const leftOut = subject.cases.flatMap(({ name, contestants }) =>
+    contestants.filter((one) => marked.includes(one) || tooSlow.includes(one)).map((one) => ({ case: name, contestant: one.name })),
+  );
+  return { rows, leftOut };
 }
 
-/** Runs every contestant of a case once. Throws, naming the two that disagree, unless all results are equal. */
-export async function proveAgreement(subject: string, benchCase: BenchCase): Promise<void> {
+/**
+ * Runs every contestant of a case once, and notes in `trialMs` how long that took. Throws, naming the two that disagree, unless all
+ * results are equal.
+ */
+export async function proveAgreement(subject: string, benchCase: BenchCase, trialMs: Map<Contestant, number> = new Map()): Promise<void> {
+  const run = async (contestant: Contestant): Promise<unknown> => {
+    const startMs = now();
+    const result = await contestant.run();
+    trialMs.set(contestant, now() - startMs);
+    return result;
+  };
   const [first, ...others] = benchCase.contestants;
   if (first === undefined) throw new Error(`bench ${subject}, case "${benchCase.name}": there are no contestants`);
-  const expected = await first.run();
+  const expected = await run(first);
   for (const other of others) {
-    if (!benchCase.agree(expected, await other.run())) {
+    if (!benchCase.agree(expected, await run(other))) {
       throw new Error(`bench ${subject}, case "${benchCase.name}": "${other.name}" and "${first.name}" give different results`);
     }
   }
+}
+
+/** What one contestant costs at least, in runs: one to warm up, and two rounds. */
+const LEAST_RUNS = 3;
+
+/** The slowest contestants, as many as must go for the others to fit into the time. Never all of them. */
+function findTooSlow(trialMs: ReadonlyMap<Contestant, number>, availableMs: number): Contestant[] {
+  const slowestFirst = [...trialMs].sort(([, a], [, b]) => b - a);
+  let neededMs = slowestFirst.reduce((sum, [, ms]) => sum + ms * LEAST_RUNS, 0);
+  const tooSlow: Contestant[] = [];
+  for (const [contestant, ms] of slowestFirst.slice(0, -1)) {
+    if (neededMs <= availableMs) break;
+    tooSlow.push(contestant);
+    neededMs -= ms * LEAST_RUNS;
+  }
+  return tooSlow;
+}
+
+function contestantsOf(subject: Subject): Contestant[] {
+  return subject.cases.flatMap(({ contestants }) => contestants);
+}
+
+/** The cases with those who stay; a case that nobody stays in goes too. */
+function withoutContestants(cases: readonly BenchCase[], leftOut: readonly Contestant[]): BenchCase[] {
+  return cases.flatMap((benchCase) => {
+    const contestants = benchCase.contestants.filter((one) => !leftOut.includes(one));
+    if (contestants.length === 0 && benchCase.contestants.length > 0) return [];
+    const { name, inputBytes } = benchCase;
+    return [{ name, inputBytes, contestants, agree: (first, other) => benchCase.agree(first, other) }];
+  });
 }
 
 /** Rows of one case from the samples of its contestants, by name. */
@@ -101,12 +173,13 @@ export function summarize(benchCase: BenchCase, samples: ReadonlyMap<string, rea
   const rivals = benchCase.contestants.filter(({ rival }) => rival === true).map(({ name }) => median(name));
   const bestRivalMs = rivals.length === 0 ? null : Math.min(...rivals);
   const baselineMs = sorted.has(baseline) ? median(baseline) : null;
-  return benchCase.contestants.map(({ name }) => {
+  return benchCase.contestants.map(({ name, rival }) => {
     const durations = sorted.get(name) ?? [];
     const medianMs = quantile(durations, 0.5);
     return {
       case: benchCase.name,
       contestant: name,
+      rival: rival === true,
       inputBytes: benchCase.inputBytes,
       samples: durations.length,
       medianMs,
@@ -121,20 +194,25 @@ export function summarize(benchCase: BenchCase, samples: ReadonlyMap<string, rea
 /** Whether two results are byte arrays with the same bytes; for `agree`. */
 export function sameBytes(first: unknown, other: unknown): boolean {
   if (!(first instanceof Uint8Array) || !(other instanceof Uint8Array)) return false;
-  return first.length === other.length && first.every((byte, at) => byte === other[at]);
+  if (first.length !== other.length) return false;
+  // A loop, not `every`: the results may be as long as 64 MiB.
+  for (let at = 0; at < first.length; at++) {
+    if (first[at] !== other[at]) return false;
+  }
+  return true;
 }
 
 /** The samples of all rounds of a case, by contestant. One round before the first warms up, and its samples are thrown away. */
 async function sampleCase(benchCase: BenchCase, plan: BenchPlan, shareMs: number, measure: Measure): Promise<Map<string, number[]>> {
   const deadlineMs = now() + shareMs;
-  const slotMs = Math.min(plan.slotMs, shareMs / ((plan.rounds + 1) * benchCase.contestants.length));
+  const slotMs = Math.max(1, Math.min(plan.slotMs, shareMs / ((plan.rounds + 1) * benchCase.contestants.length)));
   const samples = new Map<string, number[]>(benchCase.contestants.map(({ name }) => [name, []]));
-  for (const { run } of benchCase.contestants) await measure(run, slotMs);
+  for (const contestant of benchCase.contestants) await measure(contestant, slotMs);
   for (let round = 0; round < plan.rounds; round++) {
     if (round > 0 && now() > deadlineMs) break;
     const order = round % 2 === 0 ? benchCase.contestants : [...benchCase.contestants].reverse();
-    for (const { name, run } of order) {
-      for (const durationMs of await measure(run, slotMs)) samples.get(name)?.push(durationMs);
+    for (const contestant of order) {
+      for (const durationMs of await measure(contestant, slotMs)) samples.get(contestant.name)?.push(durationMs);
     }
   }
   return samples;
@@ -149,11 +227,24 @@ const MIN_SAMPLE_MS = 0.25;
 /** The last result, kept so that no engine may leave the work out. */
 let sink: unknown;
 
+async function measureContestant(contestant: Contestant, budgetMs: number): Promise<readonly number[]> {
+  if (contestant.sample === undefined) return measureWithTinybench(contestant.run, budgetMs);
+  const endMs = now() + budgetMs;
+  const durations: number[] = [];
+  do durations.push(await contestant.sample());
+  while (now() < endMs);
+  return durations;
+}
+
 async function measureWithTinybench(run: () => unknown, budgetMs: number): Promise<readonly number[]> {
   const bench = new Bench({ time: budgetMs, iterations: 1, warmup: false, retainSamples: true, throws: true });
+  const startMs = now();
   sink = run();
   const isAsync = sink instanceof Promise;
   await sink;
+  const firstMs = now() - startMs;
+  // Nothing is left of the budget for finding a number of repetitions, and work this long needs none.
+  if (firstMs >= budgetMs && firstMs >= MIN_SAMPLE_MS) return [firstMs];
   bench.add('run', isAsync ? await repeatAsync(run) : repeatSync(run), { async: isAsync });
   const [task] = isAsync ? await bench.run() : bench.runSync();
   if (task?.result.state !== 'completed') throw new Error('bench: tinybench completed no sample');

@@ -2,92 +2,147 @@
  * What the measurements of a subject look like on paper: a Markdown table for people (first line: the command that made it) and JSON
  * for programs, both in bench/results/. Every row stays, also where ours loses.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import type { BenchRow, Subject } from './harness.ts';
+import { formatBytes, formatDuration, formatRatio, formatSpread, formatThroughput, renderTable } from './figure.ts';
+import type { BenchRow, Measured, SubjectFacts } from './harness.ts';
+import type { BenchRuntime } from './runtime.ts';
 
-/** The contents of `<subject>.json`. */
+/** The contents of a result file. */
 export interface BenchReport {
   readonly subject: string;
   readonly command: string;
   readonly runtime: string;
   readonly cpu: string;
+  /** Versions of the rivals' packages, as installed. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Name of the contestant that `ratioToPortable` compares with. */
+  readonly baseline: string;
+  readonly note: string;
   readonly rows: readonly BenchRow[];
 }
 
-/** Puts rows together with where and how they were measured. */
-export function makeReport(subject: Subject, command: string, rows: readonly BenchRow[]): BenchReport {
+/** A report that was read back, with the name of its files without the ending. */
+export interface NamedReport {
+  readonly name: string;
+  readonly report: BenchReport;
+}
+
+/** Where results are, from the root of the checkout. */
+export const RESULTS_FOLDER: string = join('bench', 'results');
+
+/** Puts rows together with where and how they were measured. Reads the versions of packages from `node_modules` in the working folder. */
+export function makeReport(subject: SubjectFacts, runtime: BenchRuntime, { rows }: Measured): BenchReport {
   const processors = cpus();
   return {
     subject: subject.name,
-    command,
-    runtime: `Node ${process.versions.node}, V8 ${process.versions.v8}, ${process.platform} ${process.arch}`,
+    command: runtime.commandFor(subject.name),
+    runtime: runtime.description,
     cpu: `${processors[0]?.model ?? 'unknown'} (${processors.length} logical)`,
-    versions: subject.versions ?? {},
+    versions: Object.fromEntries((subject.packages ?? []).map((name) => [name, readVersion(name)])),
+    baseline: subject.baseline ?? 'portable',
+    note: subject.note,
     rows,
   };
 }
 
-/** Writes `<subject>.md` and `<subject>.json` into `folder`, which is made if need be, and gives the Markdown. */
-export async function writeReport(subject: Subject, report: BenchReport, folder: string): Promise<string> {
-  const markdown = renderMarkdown(subject, report);
+/**
+ * Gives the Markdown of a measured subject and, unless the run was a quick one, writes it and the JSON into `folder`, which is made if need
+ * be: `<subject><suffix>.md` and `.json`. Quick figures never replace careful ones; their Markdown says what they left out.
+ */
+export async function publish(
+  subject: SubjectFacts,
+  runtime: BenchRuntime,
+  measured: Measured,
+  quick: boolean,
+  folder: string = RESULTS_FOLDER,
+): Promise<string> {
+  const report = makeReport(subject, runtime, measured);
+  const markdown = renderMarkdown(report);
+  if (quick) {
+    const leftOut = measured.leftOut.map((one) => `${one.contestant} (${one.case})`).join(', ');
+    return `${markdown}\nA quick look, not written to ${folder}. Left out, because too slow for it: ${leftOut || 'nothing'}.`;
+  }
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, `${subject.name}.md`), markdown);
-  await writeFile(join(folder, `${subject.name}.json`), JSON.stringify(report, null, 2) + '\n');
+  await writeFile(join(folder, `${subject.name}${runtime.suffix}.md`), markdown);
+  await writeFile(join(folder, `${subject.name}${runtime.suffix}.json`), JSON.stringify(report, null, 2) + '\n');
   return markdown;
 }
 
+/** All reports of a folder, ordered by subject; that of the oldest Node comes before those of other runtimes. */
+export async function readReports(folder: string): Promise<NamedReport[]> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.json'));
+  const names = files.map((file) => file.slice(0, -'.json'.length)).sort();
+  return Promise.all(names.map(async (name) => ({ name, report: parseReport(await readFile(join(folder, `${name}.json`), 'utf8')) })));
+}
+
 /** The report as Markdown: command, note, machine, table. */
-export function renderMarkdown(subject: Subject, report: BenchReport): string {
-  const baseline = subject.baseline ?? 'portable';
-  const header = ['case', 'contestant', 'median', 'p25 - p75', 'MB/s', `faster than ${baseline}`, 'faster than best rival*'];
-  const versions = Object.entries(report.versions).map(([name, version]) => `${name} ${version}`);
+export function renderMarkdown(report: BenchReport): string {
+  const header = [
+    ...['case', 'contestant', 'input', 'median', 'p25 - p75', 'spread', 'MB/s'],
+    ...[`faster than ${report.baseline}`, 'faster than best rival*'],
+  ];
   return [
     `\`${report.command}\``,
     '',
-    subject.note,
+    report.note,
     '',
-    `${[report.runtime, ...versions].join('; ')}; ${report.cpu}. Read the ratios: above 1 this row is so many times faster, below 1 it is slower.`,
-    'All contestants of a case gave equal results before any was timed. Times are for one run; a rival is marked *.',
+    `${describeMachine(report)}. Read the ratios: above 1 this row is so many times faster, below 1 it is slower.`,
+    'All contestants of a case gave equal results before any was timed. Times are for one run; `spread` is p25 to p75 as a share of the median; a rival is marked *.',
     '',
-    ...renderTable([header, ...report.rows.map((row) => cellsOf(subject, row))]),
+    ...renderTable([header, ...report.rows.map(cellsOf)], 2),
     '',
   ].join('\n');
 }
 
-function cellsOf(subject: Subject, row: BenchRow): string[] {
-  const benchCase = subject.cases.find(({ name }) => name === row.case);
-  const isRival = benchCase?.contestants.some(({ name, rival }) => name === row.contestant && rival === true) === true;
+/** The rows of each case, in the order of the cases and of their rows. */
+export function rowsByCase({ rows }: BenchReport): BenchRow[][] {
+  const cases = new Map<string, BenchRow[]>();
+  for (const row of rows) cases.set(row.case, [...(cases.get(row.case) ?? []), row]);
+  return [...cases.values()];
+}
+
+/** Product and version of a report's runtime: `Node 20.20.2`. */
+export function nameRuntime({ runtime }: BenchReport): string {
+  return runtime.split(',')[0] ?? runtime;
+}
+
+/** Runtime, versions of the rivals, and processor, in one line. */
+export function describeMachine({ runtime, versions, cpu }: BenchReport): string {
+  return [runtime, ...Object.entries(versions).map(([name, version]) => `${name} ${version}`), cpu].join('; ');
+}
+
+function cellsOf(row: BenchRow): string[] {
   return [
     row.case,
-    isRival ? `${row.contestant}*` : row.contestant,
+    row.rival ? `${row.contestant}*` : row.contestant,
+    formatBytes(row.inputBytes),
     formatDuration(row.medianMs),
     `${formatDuration(row.p25)} - ${formatDuration(row.p75)}`,
-    row.inputBytes === null ? '' : (row.inputBytes / 1000 / row.medianMs).toFixed(0),
+    formatSpread(row),
+    formatThroughput(row),
     formatRatio(row.ratioToPortable),
     formatRatio(row.ratioToBestRival),
   ];
 }
 
-/** Names to the left, numbers to the right, padded so that the table reads as plain text and the formatter has nothing to change. */
-function renderTable(rows: readonly (readonly string[])[]): string[] {
-  const [header = [], ...body] = rows;
-  const isName = (column: number): boolean => column < 2;
-  const widths = header.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const pad = (cell: string, column: number): string =>
-    isName(column) ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
-  const rule = widths.map((width, column) => (isName(column) ? '-'.repeat(width) : '-'.repeat(width - 1) + ':'));
-  return [header, rule, ...body].map((cells) => `| ${cells.map(pad).join(' | ')} |`);
+/**
+ * Results that were made before reports named baseline, note and rivals are read as well: what a row compares with has the ratio 1
+ * exactly, because its time was divided by itself.
+ */
+function parseReport(json: string): BenchReport {
+  const report = JSON.parse(json) as BenchReport;
+  return {
+    ...report,
+    baseline: report.baseline ?? report.rows.find(({ ratioToPortable }) => ratioToPortable === 1)?.contestant ?? 'portable',
+    note: report.note ?? '',
+    rows: report.rows.map((row) => ({ ...row, rival: row.rival ?? row.ratioToBestRival === 1 })),
+  };
 }
 
-function formatRatio(ratio: number | null): string {
-  return ratio === null ? '' : ratio.toFixed(2);
-}
-
-function formatDuration(ms: number): string {
-  if (ms < 0.001) return `${(ms * 1e6).toFixed(0)} ns`;
-  if (ms < 1) return `${(ms * 1e3).toPrecision(3)} µs`;
-  return `${ms.toPrecision(3)} ms`;
+function readVersion(name: string): string {
+  const { version } = JSON.parse(readFileSync(join('node_modules', name, 'package.json'), 'utf8')) as { version: string };
+  return version;
 }

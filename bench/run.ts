@@ -1,42 +1,44 @@
 /**
- * Runs one bench from the checkout's root, prints its table and writes bench/results/<subject>.md and .json:
+ * Runs one bench in this runtime (Node, Deno or Bun) from the checkout's root, prints its table and writes bench/results/<subject>.md and
+ * .json; or draws the charts of all results:
  *
  *     node dist/bench/run.js <subject> [--quick]
- *
- * A subject is a file `<subject>.bench.ts` beside this one that exports `subject(): Subject`. `--quick` keeps it under 30 seconds.
+ *     node dist/bench/run.js --plot
  */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { FULL_PLAN, QUICK_PLAN, runSubject, type Subject } from './harness.ts';
-import { makeReport, writeReport } from './report.ts';
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { FULL_PLAN, QUICK_PLAN, runSubject } from './harness.ts';
+import { plotResults } from './plot.ts';
+import { publish } from './report.ts';
+import { describeRuntime } from './runtime.ts';
+import { type BenchRequest, listSubjects, loadSubject, readRequest, refusalOf, usageOf } from './subjects.ts';
 
-const [name, ...flags] = process.argv.slice(2);
-const file = findFile(name);
-if (name === undefined || file === undefined || flags.some((flag) => flag !== '--quick')) {
-  console.error(`usage: node dist/bench/run.js <${listSubjects().join(' | ')}> [--quick]`);
+const words = process.argv.slice(2);
+const request = readRequest(words, listSubjects());
+if (words.length === 1 && words[0] === '--plot') {
+  for (const file of await plotResults('.')) console.log(file);
+} else if (request === null) {
+  console.error(`${usageOf('npm run bench --', listSubjects())}\n       npm run bench -- --plot`);
   process.exitCode = 2;
 } else {
-  await run(name, file, flags.includes('--quick'));
+  await run(request);
 }
 
-async function run(name: string, file: URL, quick: boolean): Promise<void> {
-  const { subject: makeSubject }: { subject: () => Subject | Promise<Subject> } = await import(file.href);
-  const subject = await makeSubject();
-  const rows = await runSubject(subject, quick ? QUICK_PLAN : FULL_PLAN);
-  const command = `node dist/bench/run.js ${name}${quick ? ' --quick' : ''}`;
-  console.log(await writeReport(subject, makeReport(subject, command, rows), join('bench', 'results')));
-}
-
-function findFile(name: string | undefined): URL | undefined {
-  const entry = readdirSync(new URL('.', import.meta.url)).find((file) => subjectOf(file) === name && name !== undefined);
-  return entry === undefined ? undefined : new URL(entry, import.meta.url);
-}
-
-function listSubjects(): string[] {
-  return readdirSync(new URL('.', import.meta.url)).flatMap((file) => subjectOf(file) ?? []);
-}
-
-/** `base64` for `base64.bench.js` (and for `base64.bench.ts`, where the runtime runs TypeScript). */
-function subjectOf(file: string): string | undefined {
-  return /^([\w-]+)\.bench\.[jt]s$/.exec(file)?.[1];
+async function run({ name, quick }: BenchRequest): Promise<void> {
+  const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } };
+  const executable = relative('.', process.execPath);
+  const runtime = describeRuntime(process.versions, `${process.platform} ${process.arch}`, engines.node, executable);
+  const module = await loadSubject(name);
+  const refusal = refusalOf(name, module, runtime.description.split(' ')[0] ?? '');
+  if (refusal !== null) {
+    console.error(refusal);
+    process.exitCode = 1;
+    return;
+  }
+  const startMs = performance.now();
+  const subject = await module.subject();
+  const plan = quick ? QUICK_PLAN : FULL_PLAN;
+  // Making the data counts: a quick look is over in time, also at a subject that prepares for long.
+  const measured = await runSubject(subject, { ...plan, maxMs: plan.maxMs - (performance.now() - startMs) });
+  console.log(await publish(subject, runtime, measured, quick));
 }

@@ -1,10 +1,7 @@
-/** The bench harness with injected timings: what it refuses, how it orders, what it computes and what it writes. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The bench harness with injected timings: what it refuses, whom it leaves out, how it orders and what it computes. */
 import { describe, expect, it } from 'vitest';
-import { type BenchCase, type BenchPlan, runSubject, type Subject, sameBytes, summarize } from '../../bench/harness.ts';
-import { makeReport, writeReport } from '../../bench/report.ts';
+import { type BenchCase, type BenchPlan, runSubject, sameBytes, summarize } from '../../bench/harness.ts';
+import { caseOf, subjectOf } from './example.ts';
 
 const PLAN: BenchPlan = { rounds: 4, slotMs: 1, maxMs: 60_000 };
 
@@ -30,15 +27,14 @@ describe('contestants', () => {
       ],
       agree: Object.is,
     };
-    await expect(runSubject(subjectOf([agreeing]), PLAN, async () => [1])).resolves.toHaveLength(2);
+    await expect(runSubject(subjectOf([agreeing]), PLAN, async () => [1])).resolves.toMatchObject({ rows: [{}, {}], leftOut: [] });
   });
 
   it('are warmed up, then run in alternating order', async () => {
     const order: string[] = [];
     const benchCase = caseOf('order', { a: 0, b: 0, c: 0 });
-    const names = new Map(benchCase.contestants.map(({ name, run }) => [run, name]));
-    await runSubject(subjectOf([benchCase]), PLAN, async (run) => {
-      order.push(names.get(run) ?? '?');
+    await runSubject(subjectOf([benchCase]), PLAN, async ({ name }) => {
+      order.push(name);
       return [1];
     });
     expect(order.join('')).toBe('abc' + 'abc' + 'cba' + 'abc' + 'cba');
@@ -46,12 +42,70 @@ describe('contestants', () => {
 
   it('get fewer rounds when the time of the subject is up, but at least one', async () => {
     let slots = 0;
-    const rows = await runSubject(subjectOf([caseOf('slow', { portable: 0 })]), { rounds: 9, slotMs: 1, maxMs: 0 }, async () => {
+    const { rows } = await runSubject(subjectOf([caseOf('slow', { portable: 0 })]), { rounds: 9, slotMs: 1, maxMs: 0 }, async () => {
       slots += 1;
       return [5];
     });
     expect(slots).toBeLessThan(9);
     expect(rows).toMatchObject([{ medianMs: 5 }]);
+  });
+});
+
+describe('a plan that leaves out what is slow', () => {
+  const QUICK: BenchPlan = { ...PLAN, leavesOutSlow: true };
+
+  it('does not run contestants that are marked so, and names them; another plan runs them', async () => {
+    let runs = 0;
+    const benchCase = caseOf('work', { portable: 1, wasm: 1, rival: 1 }, ['rival']);
+    const countRun = () => {
+      runs += 1;
+      return 1;
+    };
+    const marked = benchCase.contestants.map((one) => (one.name === 'rival' ? { ...one, slow: true, run: countRun } : one));
+    const subject = subjectOf([{ ...benchCase, contestants: marked }]);
+    const { rows, leftOut } = await runSubject(subject, QUICK, async () => [1]);
+    expect(runs).toBe(0);
+    expect(rows.map(({ contestant, ratioToBestRival }) => [contestant, ratioToBestRival])).toEqual([
+      ['portable', null],
+      ['wasm', null],
+    ]);
+    expect(leftOut).toEqual([{ case: 'work', contestant: 'rival' }]);
+
+    const careful = await runSubject(subject, PLAN, async () => [1]);
+    expect(runs).toBe(1);
+    expect(careful.rows).toHaveLength(3);
+    expect(careful.leftOut).toEqual([]);
+  });
+
+  it('leaves out the slowest until the others fit, in whichever case, and never everybody', async () => {
+    const sleepy = (name: string, ms: number) => ({ name, run: () => busyFor(ms) });
+    const cases: BenchCase[] = [
+      { name: 'one', inputBytes: null, contestants: [sleepy('portable', 0), sleepy('slowest', 60)], agree: () => true },
+      { name: 'two', inputBytes: null, contestants: [sleepy('slow', 30), sleepy('wasm', 0)], agree: () => true },
+    ];
+    const measured: string[] = [];
+    const measure = async ({ name }: { name: string }): Promise<number[]> => {
+      measured.push(name);
+      return [1];
+    };
+    // 90 ms are spent on proving; three runs of `slowest` or of `slow` do not fit into the rest.
+    const { leftOut, rows } = await runSubject(subjectOf(cases), { ...QUICK, maxMs: 100 }, measure);
+    expect(leftOut).toContainEqual({ case: 'one', contestant: 'slowest' });
+    expect(leftOut).toContainEqual({ case: 'two', contestant: 'slow' });
+    expect(measured).not.toContain('slowest');
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows.length + leftOut.length).toBe(4);
+  });
+
+  it('still refuses those that disagree, and drops a case that nobody is left in', async () => {
+    const broken = subjectOf([caseOf('broken', { portable: 1, wasm: 2 })]);
+    await expect(runSubject(broken, QUICK, async () => [1])).rejects.toThrow('give different results');
+    const alone = caseOf('alone', { rival: 0 }, ['rival']);
+    const slow = { ...alone, contestants: alone.contestants.map((one) => ({ ...one, slow: true })) };
+    const { rows, leftOut } = await runSubject(subjectOf([slow, caseOf('work', { portable: 0 })]), QUICK, async () => [1]);
+    expect(rows.map((row) => row.case)).toEqual(['work']);
+    expect(leftOut).toEqual([{ case: 'alone', contestant: 'rival' }]);
+    await expect(runSubject(subjectOf([caseOf('empty', {})]), QUICK, async () => [1])).rejects.toThrow('there are no contestants');
   });
 });
 
@@ -66,6 +120,7 @@ describe('a row', () => {
       ['native', 4, 4, 4],
       ['slow', 16, 16, 16],
     ]);
+    expect(rows.map(({ rival }) => rival)).toEqual([false, false, true, true]);
     expect(rows.map(({ ratioToPortable }) => ratioToPortable)).toEqual([1, 4, 2, 0.5]);
     expect(rows.map(({ ratioToBestRival }) => ratioToBestRival)).toEqual([0.5, 2, 1, 0.25]);
   });
@@ -77,51 +132,9 @@ describe('a row', () => {
 
   it('compares with the baseline that the subject names', async () => {
     const benchCase = caseOf('work', { old: 0, new: 0 });
-    const fast = benchCase.contestants[1]?.run;
     const subject = { ...subjectOf([benchCase]), baseline: 'old' };
-    const rows = await runSubject(subject, PLAN, async (run) => [run === fast ? 1 : 3]);
+    const { rows } = await runSubject(subject, PLAN, async ({ name }) => [name === 'new' ? 1 : 3]);
     expect(rows.map(({ ratioToPortable }) => ratioToPortable)).toEqual([1, 3]);
-  });
-});
-
-describe('the report', () => {
-  it('is a table that begins with the command, and JSON with every row', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'psp-bench-'));
-    try {
-      const subject = subjectOf([caseOf('work', { portable: 0, wasm: 0, native: 0 }, ['native'])]);
-      const rows = await runSubject(subject, PLAN, async () => [0.5]);
-      const report = makeReport(subject, 'node dist/bench/run.js example', rows);
-      const markdown = await writeReport(subject, report, join(folder, 'results'));
-
-      const lines = (await readFile(join(folder, 'results', 'example.md'), 'utf8')).split('\n');
-      expect(lines.join('\n')).toBe(markdown);
-      expect(lines[0]).toBe('`node dist/bench/run.js example`');
-      expect(lines.filter((line) => line.startsWith('| work '))).toHaveLength(3);
-      const native = lines.find((line) => line.includes('native*'))?.split('|') ?? [];
-      expect(native.map((cell) => cell.trim())).toEqual(['', 'work', 'native*', '500 µs', '500 µs - 500 µs', '2', '1.00', '1.00', '']);
-
-      const json: unknown = JSON.parse(await readFile(join(folder, 'results', 'example.json'), 'utf8'));
-      expect(json).toEqual({
-        subject: 'example',
-        command: 'node dist/bench/run.js example',
-        runtime: expect.stringContaining(process.versions.node),
-        cpu: expect.any(String),
-        versions: {},
-        rows: ['portable', 'wasm', 'native'].map((contestant) => ({
-          case: 'work',
-          contestant,
-          inputBytes: 1000,
-          samples: 4,
-          medianMs: 0.5,
-          p25: 0.5,
-          p75: 0.5,
-          ratioToPortable: 1,
-          ratioToBestRival: 1,
-        })),
-      });
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
   });
 });
 
@@ -136,7 +149,7 @@ describe('the real clock', () => {
       ],
       agree: sameBytes,
     };
-    const rows = await runSubject(subjectOf([benchCase]), { rounds: 2, slotMs: 5, maxMs: 60_000 });
+    const { rows } = await runSubject(subjectOf([benchCase]), { rounds: 2, slotMs: 5, maxMs: 60_000 });
     for (const row of rows) {
       expect(row.samples).toBeGreaterThan(2);
       expect(row.medianMs).toBeGreaterThan(0);
@@ -146,20 +159,28 @@ describe('the real clock', () => {
   });
 });
 
-function subjectOf(cases: readonly BenchCase[]): Subject {
-  return { name: 'example', note: 'An example.', cases };
-}
+describe('a contestant that takes its own samples', () => {
+  it('is asked for them, while its result is still proved by running it', async () => {
+    const taken: number[] = [];
+    const own = { name: 'wasm', run: () => 7, sample: async () => taken.push(1) };
+    const benchCase: BenchCase = {
+      name: 'own',
+      inputBytes: null,
+      contestants: [{ name: 'portable', run: () => 7 }, own],
+      agree: Object.is,
+    };
+    const { rows } = await runSubject(subjectOf([benchCase]), { rounds: 2, slotMs: 1, maxMs: 60_000 });
+    expect(taken.length).toBeGreaterThanOrEqual(3);
+    // The samples are 1, 2, 3 and so on; those of the round that warms up are thrown away.
+    expect(rows[1]?.samples).toBeLessThan(taken.length);
+    expect(rows[1]?.medianMs).toBeGreaterThan(1);
 
-/** A case whose contestants give these results. */
-function caseOf(name: string, results: Readonly<Record<string, number>>, rivals: readonly string[] = []): BenchCase {
-  return {
-    name,
-    inputBytes: 1000,
-    contestants: Object.entries(results).map(([contestant, result]) => ({
-      name: contestant,
-      rival: rivals.includes(contestant),
-      run: () => result,
-    })),
-    agree: Object.is,
-  };
+    const wrong = { ...benchCase, contestants: [{ name: 'portable', run: () => 8 }, own] };
+    await expect(runSubject(subjectOf([wrong]), PLAN)).rejects.toThrow('"wasm" and "portable" give different results');
+  });
+});
+
+function busyFor(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
 }
