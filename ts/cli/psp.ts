@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { activeKernel } from '../kernel/select.ts';
 import { runCapture } from './capture.ts';
+import { runDiff } from './diff.ts';
 import { describeFailure, usage } from './failure.ts';
 import { runInspect } from './inspect.ts';
 import { runKey } from './key.ts';
@@ -16,6 +17,7 @@ const HELP = `psp - log in once, carry the browser session anywhere
   psp capture --playwright-state STATE.json -o FILE     import a Playwright storage state
   psp inspect FILE                                      names, sizes and expiry; no values
   psp validate FILE                                     every fault of a file by its place; exit status 3 when not valid
+  psp diff A B                                          what differs, without values; exit status 2 when something does
   psp restore FILE --cdp http://127.0.0.1:9222          restore into a running Chromium
   psp restore FILE --playwright-state STATE.json        export as a Playwright storage state
 
@@ -25,15 +27,18 @@ Keys come from --key-file KEYFILE, from the variable PSP_KEY, or from a prompt (
   --name TEXT      capture: a name for the session
   --open           restore: load the tabs from their sites afterwards
   --timeout SEC    time limit for each page, origin and database (default 15)
+  --stat           diff: counts by kind
+  --reveal         diff: with the values
   --json           machine-readable output
   --version, --help
 
-Exit status: 0 done; 1 failed, or something was lost, with one line "psp: CODE: ..." on standard error; 3 validate found
-an error.
+Exit status: 0 done; 1 failed, or something was lost, with one line "psp: CODE: ..." on standard error; 2 diff found a
+difference; 3 validate found an error.
 `;
 
 const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   capture: runCapture,
+  diff: runDiff,
   inspect: runInspect,
   key: runKey,
   restore: runRestore,
@@ -56,7 +61,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (args.some((arg) => arg === '--key' || arg.startsWith('--key=') || KEY_TEXT.test(arg)))
     throw usage('a key is never an argument: use --key-file, PSP_KEY or --prompt');
   const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-  if (run === undefined) throw usage('the verbs are capture, inspect, restore, validate and key');
+  if (run === undefined) throw usage('the verbs are capture, diff, inspect, restore, validate and key');
   // From here on Base64 sections go through the compiled kernel where it starts.
   activeKernel();
   await run(rest);

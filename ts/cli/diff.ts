@@ -1,0 +1,64 @@
+/**
+ * `psp diff`: what differs between two session files, sealed or not, as a table, as counts or as JSON. Values are shown with `--reveal` only. Exit status
+ * 0: the same, 2: different.
+ */
+import { parseArgs } from 'node:util';
+import type { SessionDiff } from '../diff/difference.ts';
+import { countKinds, renderDiff, renderStat } from '../diff/render.ts';
+import { open } from '../envelope/open.ts';
+import { base64Of } from '../formats/base64-text.ts';
+import type { Section } from '../session/session.ts';
+import { diffBlobs } from '../store/compare.ts';
+import { usage } from './failure.ts';
+import { readWhole } from './file.ts';
+import { KEY_OPTIONS, readKey } from './key-source.ts';
+import { isClear } from './session-file.ts';
+import { showName, table } from './text.ts';
+
+/** Exit status of two files with different sessions. */
+const EXIT_DIFFERENT = 2;
+/** A revealed value is cut after so many characters; `--json` has it whole. */
+const SHOWN_CHARACTERS = 120;
+
+/** Shows what differs between two files; sets exit status 2 when something does. */
+export async function runDiff(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...KEY_OPTIONS, json: { type: 'boolean' }, stat: { type: 'boolean' }, reveal: { type: 'boolean' } },
+  });
+  const [pathA, pathB, ...more] = positionals;
+  if (pathA === undefined || pathB === undefined || more.length > 0) throw usage('diff needs two files, A and B');
+  const [a, b] = await openBoth(await readWhole(pathA), await readWhole(pathB), values);
+  const diff = await diffBlobs(a, b, { reveal: values.reveal === true });
+  process.stdout.write(await show(diff, values));
+  if (isDifferent(diff)) process.exitCode = EXIT_DIFFERENT;
+}
+
+/** Both blobs; the key is asked for once, and only when a file is sealed. */
+async function openBoth(a: Uint8Array, b: Uint8Array, options: Parameters<typeof readKey>[0]): Promise<readonly [Uint8Array, Uint8Array]> {
+  if (isClear(a) && isClear(b)) return [a, b];
+  const key = await readKey(options);
+  return [isClear(a) ? a : await open(a, key), isClear(b) ? b : await open(b, key)];
+}
+
+async function show(diff: SessionDiff, { json, stat }: { readonly json?: boolean; readonly stat?: boolean }): Promise<string> {
+  const layout = { show: (text: string) => showName(text, SHOWN_CHARACTERS), table };
+  if (json !== true) return stat === true ? renderStat(diff, layout) : renderDiff(diff, layout);
+  const { unchangedCount } = diff;
+  const facts = stat === true ? { kinds: Object.fromEntries(countKinds(diff)), unchangedCount } : await withContent(diff);
+  return `${JSON.stringify(facts)}\n`;
+}
+
+/** With the content of sections in their place, which JSON would leave out. */
+async function withContent(value: unknown): Promise<unknown> {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return Promise.all(value.map(withContent));
+  const { mediaType, length, bytes } = value as Section;
+  if (typeof bytes === 'function') return { mediaType, length, base64: base64Of(await (value as Section).bytes()) };
+  return Object.fromEntries(await Promise.all(Object.entries(value).map(async ([name, member]) => [name, await withContent(member)])));
+}
+
+function isDifferent({ added, removed, changed, moved }: SessionDiff): boolean {
+  return added.length + removed.length + changed.length + moved.length > 0;
+}
