@@ -8,6 +8,7 @@ import { blobError } from './fault.ts';
 import type { FramingRules } from './framing.ts';
 import { detectFraming, readDocuments, readHeader } from './header.ts';
 import { checkTable, lazySection, MAX_SECTION_BYTES } from './section.ts';
+import { LineDecoder } from './text.ts';
 
 /** Takes the next bytes of a blob. Called again only when its promise is fulfilled. */
 export type WriteChunk = (chunk: Uint8Array) => void | Promise<void>;
@@ -114,12 +115,20 @@ async function takeSection(
   if (entry.rawLength > maxBytes || entry.length > 2 * maxBytes + 64) {
     throw blobError('BLOB_LIMIT', `section ${entry.id} has more than ${maxBytes} bytes`, { section: entry.id });
   }
-  const start = chunks.taken;
-  // What the text framing unwraps is memory of its own, so its lines can share theirs.
-  const framed = rules.name === 'text' ? await chunks.takeBriefly(entry.length) : await chunks.take(entry.length);
+  const stored = rules.name === 'text' ? await takeLine(chunks, entry) : await chunks.take(entry.length);
   const end = entry.offset + entry.length;
   await takeFill(chunks, rules, rules.nextOffset(end) - end);
-  return lazySection(entry, maxBytes, () => rules.unwrap(framed, entry, start)).bytes();
+  return lazySection(entry, maxBytes, () => stored).bytes();
+}
+
+/** Divisible by four. */
+const PIECE_BYTES = 64 * 1024;
+
+/** The stored bytes of a section of the text framing, whose line is never whole in memory. */
+async function takeLine(chunks: ChunkReader, entry: SectionEntry): Promise<Uint8Array<ArrayBuffer>> {
+  const line = new LineDecoder(entry, chunks.taken);
+  for (let rest = entry.length; rest > 0; rest -= PIECE_BYTES) line.add(await chunks.takeBriefly(Math.min(PIECE_BYTES, rest)));
+  return line.take();
 }
 
 function notHere(): never {
