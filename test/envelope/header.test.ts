@@ -6,7 +6,13 @@ import { peek } from '../../ts/envelope/peek.ts';
 import { codeOf, failureOf, keyOf, plaintextOf, toHex } from './fixture.ts';
 
 const MAC = new Uint8Array(32).fill(0xcc);
-const A = writeImmutable(new Uint8Array(16).fill(0xaa), 5, new Uint8Array(32).fill(0xbb));
+const FIELDS = {
+  blobId: new Uint8Array(16).fill(0xaa),
+  plaintextBytes: 5,
+  hasAttributes: false,
+  contextMac: new Uint8Array(32).fill(0xbb),
+};
+const A: Uint8Array = writeImmutable(FIELDS);
 const LOCAL: Wrap = { type: 1, kid: 'k', kcv: new Uint8Array(8).fill(1), body: new Uint8Array(72).fill(2) };
 
 function headerOf(wraps: readonly Wrap[], a = A): Uint8Array {
@@ -20,7 +26,26 @@ function immutableOfLength(length: bigint): Uint8Array {
   return a;
 }
 
+function withFlags(flags: number): Uint8Array {
+  const a = Uint8Array.from(A);
+  new DataView(a.buffer).setUint16(6, flags);
+  return a;
+}
+
 describe('the header', () => {
+  it.each([
+    [{ plaintextBytes: 5, hasAttributes: false }, 0],
+    [{ plaintextBytes: null, hasAttributes: false }, 1],
+    [{ plaintextBytes: 2 ** 52 - 1, hasAttributes: true }, 2],
+    [{ plaintextBytes: null, hasAttributes: true }, 3],
+  ])('says %j in its flags', (shape, flags) => {
+    const bytes = headerOf([LOCAL], writeImmutable({ ...FIELDS, ...shape }));
+    expect(bytes[6]! * 256 + bytes[7]!).toBe(flags);
+    expect(parseHeader(bytes)).toMatchObject(shape);
+    expect(peek(bytes).unverified.plaintextBytes).toBe(shape.plaintextBytes);
+    expect(peek(bytes).unverified.hasAttributes).toBe(shape.hasAttributes ? true : undefined);
+  });
+
   it('parses to what was written', () => {
     const kms: Wrap = { type: 2, kid: 'projects/é', kcv: new Uint8Array(8), body: new Uint8Array(300).fill(7) };
     const bytes = headerOf([LOCAL, kms]);
@@ -63,6 +88,11 @@ describe('the header', () => {
     ['a body that ends beyond the limit', headerOf([{ ...LOCAL, type: 2, body: new Uint8Array(65_535) }]), 'ENVELOPE_LIMIT'],
     ['a length of 2^52', headerOf([LOCAL], immutableOfLength(2n ** 52n)), 'ENVELOPE_LIMIT'],
     ['a length of 2^64 - 1', headerOf([LOCAL], immutableOfLength(2n ** 64n - 1n)), 'ENVELOPE_LIMIT'],
+    ['a length of 2^31', Buffer.concat([immutableOfLength(2n ** 31n), Uint8Array.of(0, 1)]), 'ENVELOPE_TRUNCATED'],
+    ['a stream that says its length', headerOf([LOCAL], withFlags(1)), 'ENVELOPE_MALFORMED'],
+    ['a flag that nobody knows', headerOf([LOCAL], withFlags(4)), 'ENVELOPE_UNSUPPORTED_VERSION'],
+    ['the highest flag', headerOf([LOCAL], withFlags(0x8000)), 'ENVELOPE_UNSUPPORTED_VERSION'],
+    ['a mutable flag', Buffer.concat([A, Uint8Array.of(1, 1), new Uint8Array(300)]), 'ENVELOPE_UNSUPPORTED_VERSION'],
   ])('with %s is refused', async (_, bytes, code) => {
     expect(await codeOf(() => parseHeader(bytes))).toBe(code);
   });

@@ -2,42 +2,42 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as entry from '../../ts/envelope/envelope.ts';
-import { EncryptionKey, formatKey, generateKey, generateKeyWith, parseKey, secretOf } from '../../ts/envelope/key.ts';
+import {
+  checkValueOf,
+  deriveMacKey,
+  EncryptionKey,
+  formatKey,
+  formatMacKey,
+  generateKey,
+  generateKeyWith,
+  generateMacKey,
+  MacKey,
+  macSecretOf,
+  parseKey,
+  parseMacKey,
+  secretOf,
+} from '../../ts/envelope/key.ts';
 import { countingRandom, failureOf, fromHex, toHex } from './fixture.ts';
+import { expectNoSecret, showings, showingsOfError } from './leak.ts';
 
 const SECRET = fromHex('c0ffee00c0ffee01c0ffee02c0ffee03c0ffee04c0ffee05c0ffee06c0ffee07');
-const TEXT = `PSPK1.main-2026.${Buffer.from(SECRET).toString('base64')}`;
-
-/** Every way that the secret could look in text. */
-const LEAKS = [/c0ffee/i, /wP\/uA/, /192,\s*255,\s*238/];
-
-function expectNoSecret(text: string): void {
-  for (const leak of LEAKS) expect(text).not.toMatch(leak);
-}
+const BASE64 = Buffer.from(SECRET).toString('base64');
+const TEXT = `PSPK1.main-2026.${BASE64}`;
 
 describe('an encryption key', () => {
   it('shows its kid and nothing else, however it is printed', () => {
     const key = new EncryptionKey('main-2026', SECRET);
-    const shown = [
-      String(key),
-      JSON.stringify(key),
-      JSON.stringify({ deep: [key] }),
-      inspect(key, { showHidden: true, depth: 9 }),
-      inspect({ deep: [key] }, { showHidden: true, depth: 9 }),
-      JSON.stringify(structuredClone(key)),
-      JSON.stringify({ ...key }),
-      JSON.stringify(Object.getOwnPropertyDescriptors(key)),
-      new Error(`with ${key}`).stack ?? '',
-    ];
-    for (const text of shown) {
-      expectNoSecret(text);
-      expect(text).toContain('main-2026');
-    }
+    checkValueOf(key); // which it keeps
+    expectNoSecret(showings(key), SECRET);
+    expectNoSecret(showings(key), checkValueOf(key));
+    expect([String(key), inspect(key)]).toEqual(['EncryptionKey(main-2026)', 'EncryptionKey(main-2026)']);
     expect(Reflect.ownKeys(key)).toEqual(['kid']);
   });
 
   it('has no door to its bytes in the public entry', () => {
-    expect(Object.keys(entry).sort()).toEqual(['EncryptionKey', 'formatKey', 'generateKey', 'open', 'parseKey', 'peek', 'seal']);
+    for (const name of ['secretOf', 'macSecretOf', 'checkValueOf', 'heldKeysOf', 'sealingKeyOf', 'ringOf', 'generateKeyWith', 'derive']) {
+      expect(Object.keys(entry)).not.toContain(name);
+    }
     expect(() => secretOf({ kid: 'main-2026' } as unknown as EncryptionKey)).toThrow(TypeError);
     expect(() => secretOf(Object.create(EncryptionKey.prototype) as EncryptionKey)).toThrow(TypeError);
   });
@@ -121,11 +121,53 @@ describe('the text of a key', () => {
     for (const text of wrong) {
       const error = await failureOf(() => parseKey(text));
       expect(error.code).toBe('KEY_MALFORMED');
-      for (const shown of [error.message, error.stack ?? '', inspect(error, { showHidden: true }), JSON.stringify(error)]) {
-        expectNoSecret(shown);
+      expectNoSecret(showingsOfError(error), SECRET);
+      for (const shown of showingsOfError(error)) {
         expect(shown).not.toContain('main-2026');
       }
       expect(error.cause).toBeUndefined();
     }
+  });
+});
+
+describe('a MAC key', () => {
+  it('shows its kid and nothing else, and has its own line of text', async () => {
+    const key = new MacKey('scrub', SECRET);
+    expectNoSecret(showings(key), SECRET);
+    expect(Reflect.ownKeys(key)).toEqual(['kid']);
+    expect([String(key), inspect(key)]).toEqual(['MacKey(scrub)', 'MacKey(scrub)']);
+    expect(formatMacKey(key)).toBe(`PSPM1.scrub.${BASE64}`);
+    expect(toHex(macSecretOf(parseMacKey(` ${formatMacKey(key)}\n`)))).toBe(toHex(SECRET));
+    for (const run of [() => parseMacKey(TEXT), () => parseKey(formatMacKey(key))]) {
+      const error = await failureOf(run);
+      expect(error.code).toBe('KEY_MALFORMED');
+      expectNoSecret(showingsOfError(error), SECRET);
+    }
+  });
+
+  it('is no encryption key, and an encryption key is no MAC key', () => {
+    const [key, macKey] = [new EncryptionKey('k', SECRET), new MacKey('k', SECRET)];
+    expect(() => secretOf(macKey as unknown as EncryptionKey)).toThrow(TypeError);
+    expect(() => macSecretOf(key as unknown as MacKey)).toThrow(TypeError);
+    expect(() => deriveMacKey(macKey as unknown as EncryptionKey)).toThrow(TypeError);
+    expect(() => formatKey(macKey as unknown as EncryptionKey)).toThrow(TypeError);
+    expect(() => new MacKey('a b', SECRET)).toThrow(RangeError);
+    expect(() => new MacKey('k', SECRET.subarray(1))).toThrow(RangeError);
+  });
+
+  it('is generated at random or derived from an encryption key, one way', () => {
+    const [one, other] = [generateMacKey(), generateMacKey()];
+    expect(one.kid).toMatch(/^[0-9a-f]{16}$/);
+    expect(toHex(macSecretOf(one))).not.toBe(toHex(macSecretOf(other)));
+    expect(generateMacKey('mine').kid).toBe('mine');
+    const derived = deriveMacKey(
+      new EncryptionKey(
+        'main',
+        Uint8Array.from({ length: 32 }, (_, at) => at),
+      ),
+    );
+    expect(derived.kid).toBe('main');
+    // The answer for the purpose mac-key in derived-keys.json.
+    expect(toHex(macSecretOf(derived))).toBe('b578f2fa05d569427b516850f3cec746103d8ad657999798189bd52d40444010');
   });
 });

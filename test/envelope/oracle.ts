@@ -20,6 +20,8 @@ export interface OracleBlob {
   readonly wraps: readonly (OracleWrap | RawWrap)[];
   readonly flags?: number;
   readonly mutableFlags?: number;
+  /** What stands in the length field, where that is not the length of the plaintext. */
+  readonly length?: bigint;
 }
 
 export interface OracleWrap {
@@ -44,7 +46,7 @@ const x = (secret: Uint8Array, label: string, ...rest: Uint8Array[]): Buffer => 
 const hmac256 = (key: Uint8Array, ...parts: Uint8Array[]): Buffer => createHmac('sha256', key).update(Buffer.concat(parts)).digest();
 const u8 = (value: number): Buffer => Buffer.from([value]);
 const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255]);
-const u64 = (value: number): Buffer => {
+const u64 = (value: number | bigint): Buffer => {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(value));
   return bytes;
@@ -98,7 +100,7 @@ export function oraclePayload(key: Uint8Array, context: Uint8Array, salt: Uint8A
 export function oracleSeal(blob: OracleBlob): Buffer {
   const contextMac = hmac256(x(blob.dataKey, 'psp/env@1 context').subarray(0, 32), blob.context);
   const magic = Buffer.from('PSPE\x01\x01', 'latin1');
-  const a = Buffer.concat([magic, u16(blob.flags ?? 0), blob.blobId, u64(blob.plaintext.length), contextMac]);
+  const a = Buffer.concat([magic, u16(blob.flags ?? 0), blob.blobId, u64(blob.length ?? blob.plaintext.length), contextMac]);
   const wraps = blob.wraps.map((wrap) => {
     const { type, kid, kcv, body } = 'key' in wrap ? localWrap(wrap, wrap.dataKey ?? blob.dataKey, a) : wrap;
     return Buffer.concat([u8(type), u8(kid.length), kid, kcv, u16(body.length), body]);

@@ -1,17 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { decryptPayload, encryptPayload, payloadBytes } from '../../ts/envelope/payload.ts';
+import type { EngineKind } from '../../ts/envelope/engine/primitives.ts';
+import { KINDS } from './engines.ts';
 import { codeOf, flip, plaintextOf, secretOfByte } from './fixture.ts';
 import { oraclePayload } from './oracle.ts';
+import { decryptOn, encryptOn } from './payloads.ts';
 
 const CONTEXT = Uint8Array.of(1, 2, 3);
 const SALT = new Uint8Array(24).fill(9);
 const KEY = secretOfByte(5);
-
-function encrypt(plaintext: Uint8Array, key = KEY, context = CONTEXT): Uint8Array {
-  const output = new Uint8Array(payloadBytes(plaintext.length));
-  encryptPayload(key, context, SALT, plaintext, output);
-  return output;
-}
 
 /** Splits a payload into its head and its sealed chunks. */
 function pieces(payload: Uint8Array): { head: Uint8Array; chunks: Uint8Array[] } {
@@ -20,7 +16,11 @@ function pieces(payload: Uint8Array): { head: Uint8Array; chunks: Uint8Array[] }
   return { head: payload.subarray(0, 56), chunks };
 }
 
-describe('the payload', () => {
+describe.each(KINDS)('the payload on %s', (kind: EngineKind) => {
+  const encrypt = (plaintext: Uint8Array, key = KEY): Promise<Uint8Array> => encryptOn(kind, key, CONTEXT, SALT, plaintext);
+  const decrypt = (key: Uint8Array, context: Uint8Array, payload: Uint8Array): Promise<Uint8Array> =>
+    decryptOn(kind, key, context, payload);
+
   it.each([
     [16, 0],
     [16, 16_385],
@@ -30,34 +30,36 @@ describe('the payload', () => {
     [32, 16_384],
     [32, 16_385],
     [32, 40_000],
-  ])('with a key of %i bytes and %i bytes of text is what node:crypto makes, and decrypts', (keyBytes, byteLength) => {
+  ])('with a key of %i bytes and %i bytes of text is what node:crypto makes, and decrypts', async (keyBytes, byteLength) => {
     const key = KEY.subarray(0, keyBytes);
     const plaintext = plaintextOf(byteLength);
-    const payload = encrypt(plaintext, key);
+    const payload = await encrypt(plaintext, key);
     expect(Buffer.compare(payload, oraclePayload(key, CONTEXT, SALT, plaintext))).toBe(0);
-    expect(Buffer.compare(decryptPayload(key, CONTEXT, payload), plaintext)).toBe(0);
+    expect(Buffer.compare(await decrypt(key, CONTEXT, payload), plaintext)).toBe(0);
   });
 
-  it('counts chunks beyond one byte', () => {
+  it('counts chunks beyond one byte', async () => {
     const plaintext = new Uint8Array(257 * 16_384 + 1).fill(3);
-    expect(Buffer.compare(encrypt(plaintext), oraclePayload(KEY, CONTEXT, SALT, plaintext))).toBe(0);
+    expect(Buffer.compare(await encrypt(plaintext), oraclePayload(KEY, CONTEXT, SALT, plaintext))).toBe(0);
   });
 
-  it('refuses keys of other sizes', () => {
-    for (const byteLength of [0, 15, 17, 24, 31, 33]) expect(() => encrypt(plaintextOf(1), new Uint8Array(byteLength))).toThrow(RangeError);
+  it('refuses keys of other sizes', async () => {
+    for (const byteLength of [0, 15, 17, 24, 31, 33]) {
+      await expect(encrypt(plaintextOf(1), new Uint8Array(byteLength))).rejects.toThrow(RangeError);
+    }
   });
 
   it('refuses another key, another context, and any changed byte of the head or of a chunk', async () => {
-    const payload = encrypt(plaintextOf(20));
-    expect(await codeOf(() => decryptPayload(secretOfByte(6), CONTEXT, payload))).toBe('ENVELOPE_TAMPERED');
-    expect(await codeOf(() => decryptPayload(KEY, Uint8Array.of(1, 2), payload))).toBe('ENVELOPE_TAMPERED');
+    const payload = await encrypt(plaintextOf(20));
+    expect(await codeOf(() => decrypt(secretOfByte(6), CONTEXT, payload))).toBe('ENVELOPE_TAMPERED');
+    expect(await codeOf(() => decrypt(KEY, Uint8Array.of(1, 2), payload))).toBe('ENVELOPE_TAMPERED');
     for (let at = 0; at < payload.length; at++) {
-      expect(await codeOf(() => decryptPayload(KEY, CONTEXT, flip(payload, at)))).toBe('ENVELOPE_TAMPERED');
+      expect(await codeOf(() => decrypt(KEY, CONTEXT, flip(payload, at)))).toBe('ENVELOPE_TAMPERED');
     }
   });
 
   it('refuses chunks that were reordered, repeated, dropped, appended or extended', async () => {
-    const { head, chunks } = pieces(encrypt(plaintextOf(2 * 16_384 + 100)));
+    const { head, chunks } = pieces(await encrypt(plaintextOf(2 * 16_384 + 100)));
     const [first, second, last] = chunks as [Uint8Array, Uint8Array, Uint8Array];
     for (const changed of [
       [head, second, first, last],
@@ -71,15 +73,15 @@ describe('the payload', () => {
       [head, first, second, last, new Uint8Array(1)],
       [head, first, second, last, new Uint8Array(16)],
     ]) {
-      expect(await codeOf(() => decryptPayload(KEY, CONTEXT, Buffer.concat(changed)))).toBe('ENVELOPE_TAMPERED');
+      expect(await codeOf(() => decrypt(KEY, CONTEXT, Buffer.concat(changed)))).toBe('ENVELOPE_TAMPERED');
     }
   });
 
   it('is never complete without its short last chunk', async () => {
-    const payload = encrypt(plaintextOf(16_384));
-    expect(await codeOf(() => decryptPayload(KEY, CONTEXT, payload.subarray(0, payload.length - 16)))).toBe('ENVELOPE_TRUNCATED');
+    const payload = await encrypt(plaintextOf(16_384));
+    expect(await codeOf(() => decrypt(KEY, CONTEXT, payload.subarray(0, payload.length - 16)))).toBe('ENVELOPE_TRUNCATED');
     const { head, chunks } = pieces(payload);
     const impossible = Buffer.concat([head, chunks[1]!.subarray(0, 15)]);
-    expect(await codeOf(() => decryptPayload(KEY, CONTEXT, impossible))).toBe('ENVELOPE_TRUNCATED');
+    expect(await codeOf(() => decrypt(KEY, CONTEXT, impossible))).toBe('ENVELOPE_TRUNCATED');
   });
 });

@@ -4,12 +4,27 @@
  * HKDF-Expand (RFC 5869 section 2.3) stands here too, for the payload: noble's own refuses a key shorter than the hash.
  */
 
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha512 } from '@noble/hashes/sha2.js';
 import { clean, utf8ToBytes } from '@noble/hashes/utils.js';
+import { HASH_BYTES, type MacKey } from './engine/primitives.ts';
+import { type Engines, syncEngine } from './engine.ts';
+import { type MaybePromise, type Steps, waitFor } from './steps.ts';
 
-/** What a derived key is for. The first three come from a blob's data key, the last two from an encryption key. */
-export type Purpose = 'payload' | 'header-mac' | 'context' | 'kek-wrap' | 'kcv';
+/** What a derived key is for, by the secret that it comes from. */
+export type Purpose =
+  // the data key of a blob
+  | 'payload'
+  | 'header-mac'
+  | 'context'
+  | 'field'
+  | 'field-manifest'
+  // an encryption key, or what a passphrase gives
+  | 'kek-wrap'
+  | 'kcv'
+  // an encryption key
+  | 'mac-key'
+  | 'audit'
+  // a MAC key
+  | 'mac';
 
 /** The label of each purpose, as it enters the derivation. Labels are part of the format: `layout.md`, "Keys". */
 export const LABELS: Readonly<Record<Purpose, string>> = {
@@ -18,38 +33,88 @@ export const LABELS: Readonly<Record<Purpose, string>> = {
   context: 'psp/env@1 context',
   'kek-wrap': 'psp/env@1 kek-wrap',
   kcv: 'psp/env@1 kcv',
+  'mac-key': 'psp/env@1 mac-key',
+  audit: 'psp/env@1 audit',
+  mac: 'psp/env@1 mac',
+  field: 'psp/env@1 field',
+  'field-manifest': 'psp/env@1 field-manifest',
 };
+
+const LABEL_BYTES = new Map<string, Uint8Array>(Object.entries(LABELS).map(([purpose, label]) => [purpose, utf8ToBytes(`${label}\0`)]));
 
 /**
  * The first `byteLength` (at most 64) bytes of HMAC-SHA-512(`secret`, label of `purpose` || 0x00 || `salt`), in an array of the caller's own.
- * The caller guarantees that `secret` is 32 uniformly random bytes.
+ * Synchronous on every engine. The caller guarantees that `secret` is 32 uniformly random bytes.
  */
 export function derive(secret: Uint8Array, purpose: Purpose, byteLength: number, salt?: Uint8Array): Uint8Array {
-  const mac = hmac.create(sha512, secret).update(utf8ToBytes(`${LABELS[purpose]}\0`));
-  const block = (salt === undefined ? mac : mac.update(salt)).digest();
-  const key = block.slice(0, byteLength);
-  clean(block);
+  const mac = syncEngine().macKey('SHA-512', secret);
+  const key = front(mac.sign(LABEL_BYTES.get(purpose)!, salt), byteLength);
+  mac.wipe();
   return key;
 }
 
-/** Hash functions that {@link hkdfExpand} runs over, as noble gives them. */
-export type HkdfHash = Parameters<typeof hmac.create>[0];
+/** A secret from which several keys are derived: prepared once, so that each of them costs less. */
+export interface Deriver {
+  /** As {@link derive}. */
+  derive(purpose: Purpose, byteLength: number, salt?: Uint8Array): MaybePromise<Uint8Array>;
+  /** Wipes what was prepared; `secret` itself is the caller's to wipe. */
+  wipe(): void;
+}
+
+/** Derives from `secret`, which must not change before {@link Deriver.wipe}. */
+export function deriverOf(engines: Engines, secret: Uint8Array): Deriver {
+  const mac = engines.mac.macKey('SHA-512', secret);
+  return {
+    derive(purpose, byteLength, salt) {
+      const block = mac.sign(LABEL_BYTES.get(purpose)!, salt);
+      return block instanceof Promise ? block.then((bytes) => front(bytes, byteLength)) : front(block, byteLength);
+    },
+    wipe: () => mac.wipe(),
+  };
+}
+
+/** HMAC-SHA-256 over `message` and `more` under a key derived from `deriver` for `purpose`. */
+export function* macWith(
+  engines: Engines,
+  deriver: Deriver,
+  purpose: 'header-mac' | 'context',
+  message: Uint8Array,
+  more?: Uint8Array,
+): Steps<Uint8Array> {
+  const key = yield* waitFor(deriver.derive(purpose, 32));
+  const mac = engines.mac.macKey('SHA-256', key);
+  try {
+    return yield* waitFor(mac.sign(message, more));
+  } finally {
+    mac.wipe();
+    clean(key);
+  }
+}
 
 /**
- * HKDF-Expand of RFC 5869 section 2.3: `byteLength` bytes (at most 255 hash lengths) from the pseudorandom key `prk`. Unlike the RFC's
- * advice, `prk` may be shorter than the hash: the chunked-encryption format of C2SP expands a 16- or 32-byte key with SHA-512.
+ * HKDF-Expand of RFC 5869 section 2.3: `byteLength` bytes (at most 255 hash lengths) from the pseudorandom key that `mac` was made of. Unlike
+ * the RFC's advice, that key may be shorter than the hash: the chunked-encryption format of C2SP expands a 16- or 32-byte key with SHA-512.
  */
-export function hkdfExpand(hash: HkdfHash, prk: Uint8Array, info: Uint8Array, byteLength: number): Uint8Array {
-  if (byteLength > 255 * hash.outputLen) throw new RangeError(`byteLength: expected at most ${255 * hash.outputLen}, got ${byteLength}`);
+export function* hkdfExpand(mac: MacKey, info: Uint8Array, byteLength: number): Steps<Uint8Array> {
+  const hashBytes = HASH_BYTES[mac.hash];
+  if (byteLength > 255 * hashBytes) throw new RangeError(`byteLength: expected at most ${255 * hashBytes}, got ${byteLength}`);
   const output = new Uint8Array(byteLength);
-  let block: Uint8Array = new Uint8Array(0);
-  for (let filled = 0, counter = 1; filled < byteLength; counter++) {
-    const next = hmac.create(hash, prk).update(block).update(info).update(Uint8Array.of(counter)).digest();
-    clean(block);
-    block = next;
+  // T(i - 1) || info || i, where T(0) is empty.
+  const message = new Uint8Array(hashBytes + info.length + 1);
+  message.set(info, hashBytes);
+  for (let filled = 0, counter = 1; filled < byteLength; filled += hashBytes, counter++) {
+    message[message.length - 1] = counter;
+    const block = yield* waitFor(mac.sign(counter === 1 ? message.subarray(hashBytes) : message));
     output.set(block.subarray(0, byteLength - filled), filled);
-    filled += block.length;
+    message.set(block);
+    clean(block);
   }
-  clean(block);
+  clean(message);
   return output;
+}
+
+/** The front of a block that nobody else has; the rest of it is wiped. */
+function front(block: Uint8Array, byteLength: number): Uint8Array {
+  block.fill(0, byteLength);
+  return block.subarray(0, byteLength);
 }

@@ -2,8 +2,15 @@
  * The `persistent-sessions/envelope` entry: seal bytes, open them, hold keys. Bytes in, bytes out; what they mean is not its business.
  */
 
+export { armor, dearmor, isArmored } from './armor.ts';
+export type { SealedAttributes } from './attributes.ts';
 export type { SealContext } from './context.ts';
+export { type ActiveEngine, activeEngine, type EngineKind, useEngine } from './engine.ts';
 export { EncryptionKey, formatKey, generateKey, parseKey } from './key.ts';
-export { open } from './open.ts';
+export { type Opened, type OpenOptions, open, openSealed, openSync } from './open.ts';
 export { type PeekedHeader, peek, type Unverified } from './peek.ts';
-export { seal } from './seal.ts';
+export { openRange, type ReadRange } from './range.ts';
+export { type RewrappedHeader, reseal, rewrap, rewrapHeader } from './rewrap.ts';
+export { type SealOptions, seal, sealSync } from './seal.ts';
+export type { ByteSource } from './source.ts';
+export { type OpenedStream, openStream, type SealStreamOptions, sealStream } from './stream.ts';

@@ -7,12 +7,12 @@
  *     C header MAC 32 = HMAC-SHA-256(K header-mac, A | B | first 56 bytes of the payload)
  */
 
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
-import { clean, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { PspError } from '../errors.ts';
-import { derive } from './derive.ts';
+import { type Deriver, macWith } from './derive.ts';
+import type { Engines } from './engine.ts';
 import { MAX_PLAINTEXT_BYTES } from './payload.ts';
+import type { Steps } from './steps.ts';
 
 /** The version that this code reads and writes. */
 export const VERSION = 1;
@@ -22,6 +22,13 @@ export const SUITE = 1;
 export const MAX_HEADER_BYTES = 8192;
 /** Most wraps of one header. */
 export const MAX_WRAPS = 8;
+/** Flag of part A: a stream, whose length was not known when its header was written; the length field is 2^64 - 1. */
+const FLAG_STREAM = 0x0001;
+/** Flag of part A: the plaintext begins with attributes (attributes.ts), and its length counts them. */
+const FLAG_ATTRIBUTES = 0x0002;
+const KNOWN_FLAGS = FLAG_STREAM | FLAG_ATTRIBUTES;
+const UNKNOWN_LENGTH = 2n ** 64n - 1n;
+
 /** Bytes of the immutable part. */
 export const IMMUTABLE_BYTES = 64;
 /** Bytes of the random id that tells blobs apart. */
@@ -30,7 +37,7 @@ export const BLOB_ID_BYTES = 16;
 /** Bytes of a MAC in the header: of the context in part A, of the header in part C. */
 export const MAC_BYTES = 32;
 
-/** Type of a wrap by a local key. 2 (KMS) and 3 (passphrase) are reserved; a reader passes over a type that it does not know. */
+/** Type of a wrap by a local key. 2 is a key service (wrapper.ts), 3 a passphrase (passphrase.ts); a reader passes over what it does not know. */
 export const WRAP_LOCAL = 1;
 /** Bytes of the body of a local wrap: salt 24, data key 32, tag 16. */
 export const LOCAL_BODY_BYTES = 72;
@@ -49,11 +56,18 @@ export interface Wrap {
   readonly body: Uint8Array;
 }
 
-/** A parsed header. Its arrays are views of the blob; nothing in it is authentic yet. */
-export interface Header {
+/** The fields of part A. */
+export interface Immutable {
   readonly blobId: Uint8Array;
-  readonly plaintextBytes: number;
+  /** Attributes included; null for a stream, which tells its length only by its end. */
+  readonly plaintextBytes: number | null;
+  /** Whether the plaintext begins with attributes. */
+  readonly hasAttributes: boolean;
   readonly contextMac: Uint8Array;
+}
+
+/** A parsed header. Its arrays are views of the blob; nothing in it is authentic yet. */
+export interface Header extends Immutable {
   readonly wraps: readonly Wrap[];
   readonly headerMac: Uint8Array;
   /** Part A as it stands in the blob. */
@@ -69,7 +83,7 @@ export interface Header {
  *
  * The first fault in this order decides the error:
  * 1. `ENVELOPE_NOT_SEALED`: it does not start with the magic, or is shorter than it;
- * 2. `ENVELOPE_UNSUPPORTED_VERSION`: another version, then another suite, then a flag that version 1 does not know (a mutable flag: where
+ * 2. `ENVELOPE_UNSUPPORTED_VERSION`: another version, then another suite, then a flag that this code does not know (a mutable flag: where
  *    it stands in part B);
  * 3. field by field from the front: `ENVELOPE_TRUNCATED` where the bytes end (a hint: anyone can cut a file), `ENVELOPE_LIMIT` for a
  *    count or length beyond the limits, `ENVELOPE_MALFORMED` for a value that no writer writes.
@@ -86,10 +100,10 @@ export function parseHeader(sealed: Uint8Array): Header {
 
   expectSupported('version', takeByte(), VERSION);
   expectSupported('suite', takeByte(), SUITE);
-  expectSupported('flags', viewOf(take(2)).getUint16(0), 0);
+  const flags = viewOf(take(2)).getUint16(0);
+  expectSupported('flags', flags & ~KNOWN_FLAGS, 0);
   const blobId = take(BLOB_ID_BYTES);
-  const plaintextBytes = viewOf(take(8)).getBigUint64(0);
-  if (plaintextBytes > BigInt(MAX_PLAINTEXT_BYTES)) throw beyond('plaintext length', MAX_PLAINTEXT_BYTES, Number(plaintextBytes));
+  const plaintextBytes = decodeLength(viewOf(take(8)).getBigUint64(0), (flags & FLAG_STREAM) !== 0);
   const contextMac = take(MAC_BYTES);
 
   expectSupported('mutable flags', takeByte(), 0);
@@ -117,7 +131,8 @@ export function parseHeader(sealed: Uint8Array): Header {
   const headerMac = take(MAC_BYTES);
   return {
     blobId,
-    plaintextBytes: Number(plaintextBytes),
+    plaintextBytes,
+    hasAttributes: (flags & FLAG_ATTRIBUTES) !== 0,
     contextMac,
     wraps,
     headerMac,
@@ -128,10 +143,17 @@ export function parseHeader(sealed: Uint8Array): Header {
 }
 
 /** Part A, 64 bytes. The caller guarantees 16 bytes of id, 32 of MAC and a length of at most {@link MAX_PLAINTEXT_BYTES}. */
-export function writeImmutable(blobId: Uint8Array, plaintextBytes: number, contextMac: Uint8Array): Uint8Array {
-  const length = new Uint8Array(8);
-  viewOf(length).setBigUint64(0, BigInt(plaintextBytes));
-  return concatBytes(MAGIC, Uint8Array.of(VERSION, SUITE, 0, 0), blobId, length, contextMac);
+export function writeImmutable({ blobId, plaintextBytes, hasAttributes, contextMac }: Immutable): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(IMMUTABLE_BYTES);
+  const view = viewOf(bytes);
+  bytes.set(MAGIC);
+  bytes[4] = VERSION;
+  bytes[5] = SUITE;
+  view.setUint16(6, (plaintextBytes === null ? FLAG_STREAM : 0) | (hasAttributes ? FLAG_ATTRIBUTES : 0));
+  bytes.set(blobId, 8);
+  view.setBigUint64(24, plaintextBytes === null ? UNKNOWN_LENGTH : BigInt(plaintextBytes));
+  bytes.set(contextMac, 32);
+  return bytes;
 }
 
 /** Part B. The caller guarantees 1 to 8 wraps that keep the limits of the layout. */
@@ -144,12 +166,16 @@ export function writeMutable(wraps: readonly Wrap[]): Uint8Array {
   return concatBytes(...parts);
 }
 
-/** Part C: the MAC over parts A and B and the head (salt and commitment) of the payload, under a key derived from the data key. */
-export function macHeader(dataKey: Uint8Array, authenticated: Uint8Array, payloadHead: Uint8Array): Uint8Array {
-  const key = derive(dataKey, 'header-mac', 32);
-  const mac = hmac.create(sha256, key).update(authenticated).update(payloadHead).digest();
-  clean(key);
-  return mac;
+/** Parts A, B and C: the header, with the MAC over it and the head (salt and commitment) of the payload. The caller guarantees as above. */
+export function* writeHeader(
+  engines: Engines,
+  deriver: Deriver,
+  immutable: Uint8Array,
+  wraps: readonly Wrap[],
+  payloadHead: Uint8Array,
+): Steps<Uint8Array> {
+  const authenticated = concatBytes(immutable, writeMutable(wraps));
+  return concatBytes(authenticated, yield* macWith(engines, deriver, 'header-mac', authenticated, payloadHead));
 }
 
 /**
@@ -158,6 +184,15 @@ export function macHeader(dataKey: Uint8Array, authenticated: Uint8Array, payloa
  */
 export function showKid(kid: string): string {
   return `"${kid.replace(/[^\x20-\x7e]/g, '?')}"`;
+}
+
+function decodeLength(length: bigint, isStream: boolean): number | null {
+  if (isStream) {
+    if (length === UNKNOWN_LENGTH) return null;
+    throw malformed('plaintext length: expected 2^64 - 1 in a stream, got another');
+  }
+  if (length > BigInt(MAX_PLAINTEXT_BYTES)) throw beyond('plaintext length', MAX_PLAINTEXT_BYTES, Number(length));
+  return Number(length);
 }
 
 function startsWithMagic(sealed: Uint8Array): boolean {

@@ -1,46 +1,50 @@
 /**
- * Encryption keys as a program holds them: a name that may be shown and 32 secret bytes that are not. Printing, logging, JSON and
- * structured clones of a key give its name only. The bytes live in a private field; seal and open reach them through {@link secretOf},
- * which the public entry does not re-export. Neither a key's bytes nor the text of {@link formatKey} can be wiped: V8 copies as it likes.
+ * Keys as a program holds them: a name that may be shown and 32 secret bytes that are not. An encryption key seals and opens; a MAC key
+ * makes and checks integrity tags, and can be given to someone who must not open anything. Printing, logging, JSON and structured clones of
+ * either give its name only. The bytes live in a private field; the rest of the envelope reaches them through {@link secretOf} and
+ * {@link macSecretOf}, which the public entry does not re-export. Neither a key's bytes nor its text can be wiped: V8 copies as it likes.
  */
 
 import { bytesToHex, clean, isBytes } from '@noble/hashes/utils.js';
 import { PspError } from '../errors.ts';
 import { decodeBase64, encodeBase64 } from '../kernel/current.ts';
+import { derive } from './derive.ts';
+import { KCV_BYTES } from './header.ts';
 import { type RandomBytes, systemRandom } from './random.ts';
+import { inspectAsText } from './redaction.ts';
 
-/** Bytes of an encryption key. */
+/** Bytes of a key of either kind. */
 export const KEY_BYTES = 32;
 
 const KID = /^[A-Za-z0-9_-]{1,64}$/;
 
 // 32 bytes are 43 characters and one `=`; the last character carries two bits that must be zero, so only 16 letters can stand there.
-const KEY_TEXT = /^PSPK1\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/;
+const KEY_TEXT = /^(PSP[KM]1)\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/;
 
 let readSecret: (key: EncryptionKey) => Uint8Array;
+let readCheckValue: (key: EncryptionKey) => Uint8Array;
+let readMacSecret: (key: MacKey) => Uint8Array;
 
 /** A named 256-bit key that seals and opens. `kid` (1 to 64 of `A-Z a-z 0-9 _ -`) stands in the clear in every blob it seals. */
 export class EncryptionKey {
   readonly kid: string;
   readonly #bytes: Uint8Array;
+  #checkValue: Uint8Array | null = null;
 
   static {
     readSecret = (key) => key.#bytes;
-    // What `util.inspect` and `console.log` call in Node, Deno and Bun. Defined here and not as a method: a computed name cannot stand in
-    // a class whose declarations are made file by file, and a registered symbol needs no import of `node:util`.
-    Object.defineProperty(EncryptionKey.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-      value(this: EncryptionKey): string {
-        return this.toString();
-      },
-    });
+    // Kept, because every seal and every open of this key asks for it.
+    readCheckValue = (key) => {
+      key.#checkValue ??= derive(key.#bytes, 'kcv', KCV_BYTES);
+      return key.#checkValue;
+    };
+    inspectAsText(EncryptionKey.prototype);
   }
 
   /** Copies `bytes`: 32, uniformly random, guaranteed by the caller (a passphrase is not a key). RangeError for any other kid or length. */
   constructor(kid: string, bytes: Uint8Array) {
-    if (typeof kid !== 'string' || !KID.test(kid)) throw new RangeError('kid: expected 1 to 64 characters of A-Z, a-z, 0-9, _ and -');
-    if (!isBytes(bytes) || bytes.length !== KEY_BYTES) throw new RangeError(`bytes: expected a Uint8Array of ${KEY_BYTES}`);
-    this.kid = kid;
-    this.#bytes = Uint8Array.from(bytes);
+    this.kid = checkKid(kid);
+    this.#bytes = copySecret(bytes);
   }
 
   toJSON(): { kid: string } {
@@ -49,6 +53,31 @@ export class EncryptionKey {
 
   toString(): string {
     return `EncryptionKey(${this.kid})`;
+  }
+}
+
+/** A named 256-bit key that makes and checks integrity tags, and does nothing else. `kid` stands in the clear in every tag. */
+export class MacKey {
+  readonly kid: string;
+  readonly #bytes: Uint8Array;
+
+  static {
+    readMacSecret = (key) => key.#bytes;
+    inspectAsText(MacKey.prototype);
+  }
+
+  /** As {@link EncryptionKey}. The bytes must not be those of an encryption key: take {@link deriveMacKey} to get one from the other. */
+  constructor(kid: string, bytes: Uint8Array) {
+    this.kid = checkKid(kid);
+    this.#bytes = copySecret(bytes);
+  }
+
+  toJSON(): { kid: string } {
+    return { kid: this.kid };
+  }
+
+  toString(): string {
+    return `MacKey(${this.kid})`;
   }
 }
 
@@ -66,12 +95,25 @@ export function generateKeyWith(random: RandomBytes, kid?: string): EncryptionKe
   return key;
 }
 
+/** A new random MAC key, as {@link generateKey}. */
+export function generateMacKey(kid?: string): MacKey {
+  const bytes = systemRandom(KEY_BYTES);
+  const key = new MacKey(kid ?? bytesToHex(systemRandom(8)), bytes);
+  clean(bytes);
+  return key;
+}
+
+/** The MAC key that belongs to `key`, of the same name: always the same one, and no way back. Whoever keeps `key` need not keep both. */
+export function deriveMacKey(key: EncryptionKey): MacKey {
+  const bytes = derive(secretOf(key), 'mac-key', KEY_BYTES);
+  const macKey = new MacKey(key.kid, bytes);
+  clean(bytes);
+  return macKey;
+}
+
 /** The key as one line of text, `PSPK1.<kid>.<Base64 of 32 bytes>`, without a line end. The line is the secret: keep it as one. */
 export function formatKey(key: EncryptionKey): string {
-  const base64 = encodeBase64(secretOf(key));
-  const text = `PSPK1.${key.kid}.${new TextDecoder().decode(base64)}`;
-  clean(base64);
-  return text;
+  return formatSecret('PSPK1', key.kid, secretOf(key));
 }
 
 /**
@@ -79,13 +121,17 @@ export function formatKey(key: EncryptionKey): string {
  * Anything else is `KEY_MALFORMED`, whose message repeats nothing of `text`: half a key is a secret too.
  */
 export function parseKey(text: string): EncryptionKey {
-  const match = KEY_TEXT.exec(text.trim());
-  if (match === null) throw new PspError('KEY_MALFORMED', 'key: expected PSPK1.<kid>.<44 characters of Base64>, got something else');
-  const ascii = new TextEncoder().encode(match[2]!);
-  const bytes = decodeBase64(ascii);
-  const key = new EncryptionKey(match[1]!, bytes);
-  clean(ascii, bytes);
-  return key;
+  return parseSecret('PSPK1', text, (kid, bytes) => new EncryptionKey(kid, bytes));
+}
+
+/** The MAC key as one line of text, `PSPM1.<kid>.<Base64 of 32 bytes>`. The line is the secret. */
+export function formatMacKey(key: MacKey): string {
+  return formatSecret('PSPM1', key.kid, macSecretOf(key));
+}
+
+/** The key that {@link formatMacKey} wrote, or `KEY_MALFORMED`, as {@link parseKey}. An encryption key is no MAC key. */
+export function parseMacKey(text: string): MacKey {
+  return parseSecret('PSPM1', text, (kid, bytes) => new MacKey(kid, bytes));
 }
 
 /** The secret bytes of a key: the key's own array, to be read and neither kept nor written. Not public. TypeError for anything else. */
@@ -94,10 +140,48 @@ export function secretOf(key: EncryptionKey): Uint8Array {
   return readSecret(key);
 }
 
-/** One key or several as a list that has been checked: TypeError for anything that is no key, RangeError for none. Not public. */
-export function listKeys(keys: EncryptionKey | readonly EncryptionKey[]): readonly EncryptionKey[] {
-  const list: readonly EncryptionKey[] = Array.isArray(keys) ? keys : [keys];
-  if (list.length === 0) throw new RangeError('keys: expected at least one key, got none');
-  for (const key of list) secretOf(key);
-  return list;
+/** The secret bytes of a MAC key, on the terms of {@link secretOf}. Not public. TypeError for anything else, an encryption key included. */
+export function macSecretOf(key: MacKey): Uint8Array {
+  if (!(key instanceof MacKey)) throw new TypeError('key: expected a MacKey');
+  return readMacSecret(key);
+}
+
+/** The 8 bytes that tell `key` from another of the same name; they tell nothing else about it. To be read, not written. Not public. */
+export function checkValueOf(key: EncryptionKey): Uint8Array {
+  return readCheckValue(key);
+}
+
+/** Whether `kid` can be the name of a key. Not public. */
+export function isKid(kid: unknown): kid is string {
+  return typeof kid === 'string' && KID.test(kid);
+}
+
+/** `kid` if it can be the name of a key, else RangeError. Not public. */
+export function checkKid(kid: string): string {
+  if (!isKid(kid)) throw new RangeError('kid: expected 1 to 64 characters of A-Z, a-z, 0-9, _ and -');
+  return kid;
+}
+
+function copySecret(bytes: Uint8Array): Uint8Array {
+  if (!isBytes(bytes) || bytes.length !== KEY_BYTES) throw new RangeError(`bytes: expected a Uint8Array of ${KEY_BYTES}`);
+  return Uint8Array.from(bytes);
+}
+
+function formatSecret(prefix: string, kid: string, bytes: Uint8Array): string {
+  const base64 = encodeBase64(bytes);
+  const text = `${prefix}.${kid}.${new TextDecoder().decode(base64)}`;
+  clean(base64);
+  return text;
+}
+
+function parseSecret<T>(prefix: string, text: string, make: (kid: string, bytes: Uint8Array) => T): T {
+  const match = KEY_TEXT.exec(text.trim());
+  if (match === null || match[1] !== prefix) {
+    throw new PspError('KEY_MALFORMED', `key: expected ${prefix}.<kid>.<44 characters of Base64>, got something else`);
+  }
+  const ascii = new TextEncoder().encode(match[3]!);
+  const bytes = decodeBase64(ascii);
+  const key = make(match[2]!, bytes);
+  clean(ascii, bytes);
+  return key;
 }

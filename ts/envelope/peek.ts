@@ -15,7 +15,10 @@ export interface Unverified<T> {
 export interface PeekedHeader {
   /** 32 hex digits, random for each sealing. */
   readonly blobId: string;
-  readonly plaintextBytes: number;
+  /** Attributes included; null for a stream, whose length is told by its end only. */
+  readonly plaintextBytes: number | null;
+  /** Present where the plaintext begins with attributes. */
+  readonly hasAttributes?: true;
   /** Type 1: local key, 2: KMS, 3: passphrase; others are of later versions. A kid is any text: escape it before showing it. */
   readonly wraps: readonly { readonly type: number; readonly kid: string }[];
   /** Bytes of the header: where the payload starts. */
@@ -28,8 +31,14 @@ export interface PeekedHeader {
  */
 export function peek(sealed: Uint8Array): Unverified<PeekedHeader> {
   if (!isBytes(sealed)) throw new TypeError('sealed: expected a Uint8Array');
-  const { blobId, plaintextBytes, wraps, headerBytes } = parseHeader(sealed);
+  const { blobId, plaintextBytes, hasAttributes, wraps, headerBytes } = parseHeader(sealed);
   return {
-    unverified: { blobId: bytesToHex(blobId), plaintextBytes, wraps: wraps.map(({ type, kid }) => ({ type, kid })), headerBytes },
+    unverified: {
+      blobId: bytesToHex(blobId),
+      plaintextBytes,
+      ...(hasAttributes ? { hasAttributes } : {}),
+      wraps: wraps.map(({ type, kid }) => ({ type, kid })),
+      headerBytes,
+    },
   };
 }
