@@ -10,6 +10,7 @@ import { exportJson as exportAsJson } from './blob/export.ts';
 import { readBlob as read, writeBlob as write } from './blob/stream.ts';
 import { compareSessions as compare } from './diff/compare.ts';
 import { diffSessions as sessions } from './diff/diff.ts';
+import { dearmor as fromArmor, armor as toArmor } from './envelope/armor.ts';
 import { withCompiledBase64, withCompiledDiff } from './kernel/select.ts';
 import { diffBlobs as blobs, compareBlobs as compareInBlobs } from './store/compare.ts';
 
@@ -48,3 +49,7 @@ export const compareSessions: typeof compare = /* @__PURE__ */ withCompiledDiff(
 export const diffBlobs: typeof blobs = /* @__PURE__ */ withCompiledDiff(/* @__PURE__ */ withCompiledBase64(blobs));
 /** {@link compareInBlobs}, with the compiled kernel where the platform lets it start. */
 export const compareBlobs: typeof compareInBlobs = /* @__PURE__ */ withCompiledDiff(/* @__PURE__ */ withCompiledBase64(compareInBlobs));
+/** {@link toArmor}, with the compiled kernel where the platform lets it start. */
+export const armor: typeof toArmor = /* @__PURE__ */ withCompiledBase64(toArmor);
+/** {@link fromArmor}, with the compiled kernel where the platform lets it start. */
+export const dearmor: typeof fromArmor = /* @__PURE__ */ withCompiledBase64(fromArmor);

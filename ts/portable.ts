@@ -153,3 +153,5 @@ export {
 } from './session/upgrade.ts';
 export { type ValidateOptions, validateDocument } from './session/validate.ts';
 export { type BlobCompareOptions, type BlobDiffOptions, compareBlobs, diffBlobs } from './store/compare.ts';
+export { openFields, rewrapFields, type SealFieldsOptions, sealFields } from './store/field-file.ts';
+export { compareFields, type FieldChange, type PeekedFields, peekFields } from './store/field-peek.ts';
