@@ -152,6 +152,10 @@ export {
   type VersionLoss,
 } from './session/upgrade.ts';
 export { type ValidateOptions, validateDocument } from './session/validate.ts';
+export { type AuditEntry, type AuditLog, type AuditOutcome, type VerifiedAudit, verifyAudit } from './store/audit.ts';
+export type { RotationCheckpoint } from './store/checkpoint.ts';
 export { type BlobCompareOptions, type BlobDiffOptions, compareBlobs, diffBlobs } from './store/compare.ts';
 export { openFields, rewrapFields, type SealFieldsOptions, sealFields } from './store/field-file.ts';
 export { compareFields, type FieldChange, type PeekedFields, peekFields } from './store/field-peek.ts';
+export { type RotateOptions, type RotationFailure, type RotationProgress, type RotationResult, rotateStore } from './store/rotate.ts';
+export type { RotationKeys, RotationMode } from './store/rotation-keys.ts';

@@ -227,7 +227,7 @@ describe('the psp command', () => {
   test('--help, no verb and a verb with --help show the whole use', async () => {
     const help = lines(await psp(['--help']));
     for (const args of [[], ['-h'], ['capture', '--help']]) expect(lines(await psp(args))).toEqual(help);
-    for (const word of ['psp capture', 'psp inspect', 'psp restore', 'psp key new', 'PSP_KEY', '--timeout']) {
+    for (const word of ['psp capture', 'psp restore', 'psp key new', 'psp seal', 'psp verify', 'psp rotate', 'PSP_KEY', '--timeout']) {
       expect(help.join('\n')).toContain(word);
     }
     expect(Math.max(...help.map((line) => line.length))).toBeLessThanOrEqual(120);

@@ -48,17 +48,25 @@ export function run(command: string, args: readonly string[], options: RunOption
 }
 
 /**
- * Runs `psp` at a terminal and types `typed` once it has asked for the key. What the terminal showed is `stdout`: there both streams are one.
+ * Runs `psp` at a terminal and types `typed` once it has asked for the key, or each answer once its question was asked. What the terminal
+ * showed is `stdout`: there both streams are one.
  */
-export function pspAtTerminal(args: readonly string[], typed: string, options: RunOptions = {}): Promise<Run> {
+export function pspAtTerminal(
+  args: readonly string[],
+  typed: string | readonly (readonly [question: string, answer: string])[],
+  options: RunOptions = {},
+): Promise<Run> {
   const words = [process.execPath, builtProgram('ts/cli/psp.js'), ...args];
   const child = start('script', ['-qec', words.map(quote).join(' '), '/dev/null'], options);
+  const left = typeof typed === 'string' ? [['key: ', typed] as const] : [...typed];
   let shown = '';
   const typeWhenAsked = (text: string): void => {
     shown += text;
-    if (!shown.includes('key: ')) return;
-    child.stdout.off('data', typeWhenAsked);
-    child.stdin.write(typed);
+    const [question, answer] = left[0] ?? [];
+    if (question === undefined || !shown.includes(question)) return;
+    left.shift();
+    shown = '';
+    child.stdin.write(answer);
   };
   child.stdout.setEncoding('utf8').on('data', typeWhenAsked);
   return ended(child, options).finally(() => child.stdin.destroy());

@@ -178,6 +178,7 @@ export function names(): void {
     | 'rewrapFields'
     | 'rewrap'
     | 'rewrapHeader'
+    | 'rotateStore'
     | 'seal'
     | 'sealStream'
     | 'sealSync'
@@ -192,6 +193,7 @@ export function names(): void {
     | 'useEngine'
     | 'validateDocument'
     | 'validateSession'
+    | 'verifyAudit'
     | 'withoutExpired'
     | 'writeBlob';
   expectTypeOf<keyof typeof portable>().toEqualTypeOf<Shared>();

@@ -5,7 +5,7 @@ import { readStorageState } from '../formats/storage-state.ts';
 import { parseAddress, parseOrigin, parseTimeout } from './browser-option.ts';
 import { CliFailure, usage } from './failure.ts';
 import { readWhole } from './file.ts';
-import { KEY_OPTIONS, readKey } from './key-source.ts';
+import { KEY_OPTIONS, kidOf, readKey } from './key-source.ts';
 import { demandComplete, showCounts, showEntries, showLosses } from './report.ts';
 import { type Written, writeSessionFile } from './session-file.ts';
 import { showBytes } from './text.ts';
@@ -37,9 +37,9 @@ export async function runCapture(args: readonly string[]): Promise<void> {
     ...(values.timeout === undefined ? {} : { timeoutMs: parseTimeout(values.timeout) }),
   };
   // Before the browser is asked: a missing key must not cost a capture.
-  const key = await readKey(values);
+  const key = await readKey(values, 'seal');
   const print = (json: object, text: string): void => void process.stdout.write(values.json === true ? `${JSON.stringify(json)}\n` : text);
-  const showWritten = ({ fileBytes }: Written): string => `wrote ${out}: ${showBytes(fileBytes)}, sealed with key ${key.kid}\n`;
+  const showWritten = ({ fileBytes }: Written): string => `wrote ${out}: ${showBytes(fileBytes)}, sealed with key ${kidOf(key)}\n`;
 
   if (url === null) {
     const { session, losses } = await readState(values['playwright-state'] as string);

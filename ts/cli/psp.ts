@@ -8,11 +8,17 @@ import { describeFailure, usage } from './failure.ts';
 import { runInspect } from './inspect.ts';
 import { runKey } from './key.ts';
 import { runRestore } from './restore.ts';
+import { runRotate } from './rotate.ts';
+import { runOpen, runSeal } from './seal.ts';
 import { runValidate } from './validate.ts';
+import { runVerify } from './verify.ts';
 
 const HELP = `psp - log in once, carry the browser session anywhere
 
-  psp key new -o KEYFILE                                make a key
+  psp key new -o KEYFILE                                make a key; with --mac, one for integrity tags
+  psp key new --ring RING                               make a key ring, or add a key to it; also key import --ring RING
+  psp key list --ring RING                              the keys of a ring and their states
+  psp key promote KID --ring RING                       the key that seals from now on; also key revoke, key destroy
   psp capture --cdp http://127.0.0.1:9222 -o FILE       capture a running Chromium
   psp capture --playwright-state STATE.json -o FILE     import a Playwright storage state
   psp inspect FILE                                      names, sizes and expiry; no values
@@ -20,15 +26,34 @@ const HELP = `psp - log in once, carry the browser session anywhere
   psp diff A B                                          what differs, without values; exit status 2 when something does
   psp restore FILE --cdp http://127.0.0.1:9222          restore into a running Chromium
   psp restore FILE --playwright-state STATE.json        export as a Playwright storage state
+  psp seal FILE -o OUT                                  seal any file; psp open FILE -o OUT opens it
+  psp verify FILE                                       is it whole and authentic; with --tag, without a key that opens
+  psp rotate FOLDER --key-file RING                     bring every blob of a store onto the ring's primary key
 
-Keys come from --key-file KEYFILE, from the variable PSP_KEY, or from a prompt (--prompt); never from an argument.
+Keys and rings come from --key-file FILE, from a descriptor (--key-fd N), from the variable PSP_KEY, or from a prompt
+(--prompt); passphrases, for a blob or for a key file that is sealed, from --passphrase-file, --passphrase-fd,
+PSP_PASSPHRASE or --passphrase-prompt; MAC keys from --mac-key-file, --mac-key-fd, PSP_MAC_KEY or --mac-prompt.
+None is ever an argument.
 
   --origin URL     capture: also this origin, though it is not open (may be repeated)
-  --name TEXT      capture: a name for the session
+  --name TEXT      capture: a name for the session; key new: the name of the key
   --open           restore: load the tabs from their sites afterwards
   --timeout SEC    time limit for each page, origin and database (default 15)
   --stat           diff: counts by kind
   --reveal         diff: with the values
+  --not-after DATE key new --ring: when the key stops sealing
+  --reason WHY     key revoke: compromised (demands a reseal) or retired
+  --kdf NAME       key new, seal: argon2id, scrypt or pbkdf2-sha256, for a new passphrase
+  --armor          seal: as text
+  --tag FILE       seal: write an integrity tag, with a MAC key; verify: check it
+  --tenant TEXT, --session-id TEXT   seal, open, verify: for whom and what it is sealed
+  --mode MODE      rotate: rewrap (new wraps, the default) or reseal (new data keys too)
+  --all            rotate: reseal also what is on the primary key already
+  --dry-run        rotate: write nothing
+  --checkpoint FILE, --audit FILE    rotate: where it goes on after it was stopped; a log of what it did
+  --prefix TEXT, --concurrency N     rotate: only keys that begin so; so many records at once (4)
+  --context RULE   rotate: key (the session id is the key of the record) or none; with --tenant
+  --audit, --head HEX                verify: FILE is an audit log, which ends with this MAC
   --json           machine-readable output
   --version, --help
 
@@ -41,12 +66,18 @@ const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>
   diff: runDiff,
   inspect: runInspect,
   key: runKey,
+  open: runOpen,
   restore: runRestore,
+  rotate: runRotate,
+  seal: runSeal,
   validate: runValidate,
+  verify: runVerify,
 };
 
 /** The beginning of a key, wherever it stands: also one given as a file name would end up in a message. */
-const KEY_TEXT = /PSPK1\.[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9+/]/;
+const KEY_TEXT = /PSP[KM]1\.[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9+/]|"psp-key-ring"/;
+/** Options that people try, and that would take a secret. */
+const SECRET_OPTION = /^--(key|mac-key|passphrase)(=|$)/;
 
 async function main(args: readonly string[]): Promise<void> {
   const [verb, ...rest] = args;
@@ -58,10 +89,10 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(`${await version()}\n`);
     return;
   }
-  if (args.some((arg) => arg === '--key' || arg.startsWith('--key=') || KEY_TEXT.test(arg)))
-    throw usage('a key is never an argument: use --key-file, PSP_KEY or --prompt');
+  if (args.some((arg) => SECRET_OPTION.test(arg) || KEY_TEXT.test(arg)))
+    throw usage('a key is never an argument: use --key-file, --key-fd, PSP_KEY or --prompt, and the like for passphrases and MAC keys');
   const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-  if (run === undefined) throw usage('the verbs are capture, diff, inspect, restore, validate and key');
+  if (run === undefined) throw usage('the verbs are capture, restore, inspect, validate, diff, seal, open, verify, rotate and key');
   // From here on Base64 sections go through the compiled kernel where it starts.
   activeKernel();
   await run(rest);

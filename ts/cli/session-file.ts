@@ -1,12 +1,12 @@
 /** A session in a file: a sealed blob, or a clear one that someone made with the library. Loose files are sealed with an empty context. */
 import { decodeSession } from '../blob/decode.ts';
 import { encodeSession } from '../blob/encode.ts';
-import type { EncryptionKey } from '../envelope/key.ts';
 import { open } from '../envelope/open.ts';
 import { seal } from '../envelope/seal.ts';
 import { sectionsOf } from '../session/document.ts';
 import type { Session } from '../session/session.ts';
 import { readWhole, writeWhole } from './file.ts';
+import type { CliKey } from './key-source.ts';
 
 /** Sizes of a session on its way to a file, in bytes. */
 export interface Written {
@@ -15,7 +15,7 @@ export interface Written {
 }
 
 /** Encodes in the packed framing, seals and writes a session. */
-export async function writeSessionFile(path: string, session: Session, key: EncryptionKey): Promise<Written> {
+export async function writeSessionFile(path: string, session: Session, key: CliKey): Promise<Written> {
   const blob = await encodeSession(session, { framing: 'packed' });
   const sealed = await seal(blob, key);
   await writeWhole(path, sealed);
@@ -23,7 +23,7 @@ export async function writeSessionFile(path: string, session: Session, key: Encr
 }
 
 /** Reads a session; `key` is called only when the file is sealed. */
-export async function readSessionFile(path: string, key: () => Promise<EncryptionKey>): Promise<Session> {
+export async function readSessionFile(path: string, key: () => Promise<CliKey>): Promise<Session> {
   const bytes = await readWhole(path);
   return decodeWhole(isClear(bytes) ? bytes : await open(bytes, await key()));
 }

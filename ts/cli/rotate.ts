@@ -1,0 +1,128 @@
+/** `psp rotate`: every blob of a store in a folder onto the primary key of a ring. */
+import { stat } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { filesystem } from '../../providers/filesystem.ts';
+import type { SealContext } from '../envelope/context.ts';
+import { KeyRing } from '../envelope/keyring.ts';
+import type { AuditLog } from '../store/audit.ts';
+import type { RotationCheckpoint } from '../store/checkpoint.ts';
+import { type RotateOptions, type RotationResult, rotateStore } from '../store/rotate.ts';
+import { macKeysOf, withAuditFile } from './audit-file.ts';
+import { CliFailure, usage } from './failure.ts';
+import { readWhole, reasonOf, writeWhole } from './file.ts';
+import { findMacKey, KEY_OPTIONS, MAC_OPTIONS, readKey } from './key-source.ts';
+import { showName, table } from './text.ts';
+
+/** So many failures are shown as text; `--json` has them all. */
+const SHOWN_FAILURES = 20;
+
+/** Rotates a store. Exit status 1 when a record was left behind, after everything else was done. */
+export async function runRotate(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      ...KEY_OPTIONS,
+      ...MAC_OPTIONS,
+      mode: { type: 'string' },
+      all: { type: 'boolean' },
+      'dry-run': { type: 'boolean' },
+      checkpoint: { type: 'string' },
+      audit: { type: 'string' },
+      concurrency: { type: 'string' },
+      prefix: { type: 'string' },
+      context: { type: 'string' },
+      tenant: { type: 'string' },
+      json: { type: 'boolean' },
+    },
+  });
+  const [root, ...more] = positionals;
+  if (root === undefined || more.length > 0) throw usage('rotate needs the FOLDER of one store');
+  const { mode = 'rewrap', all = false, audit, 'dry-run': dryRun = false } = values;
+  if (mode !== 'rewrap' && mode !== 'reseal') throw usage('--mode is rewrap or reseal');
+  if (all && mode !== 'reseal') throw usage('--all goes with --mode reseal');
+  const contextOf = contextRule(values.context, values.tenant);
+  const options = {
+    mode,
+    all,
+    dryRun,
+    concurrency: values.concurrency === undefined ? 4 : parseConcurrency(values.concurrency),
+    ...(contextOf === null ? {} : { contextOf }),
+    ...(values.prefix === undefined ? {} : { prefix: values.prefix }),
+    ...(values.checkpoint === undefined ? {} : { checkpoint: checkpointIn(values.checkpoint) }),
+  } satisfies RotateOptions;
+  await expectFolder(root);
+  const ring = await readKey(values);
+  if (!(ring instanceof KeyRing)) throw usage('rotate needs a key ring, with the keys that blobs are on and the one they are to be on');
+  const macKey = audit === undefined ? null : await findMacKey(values);
+
+  const run = (log: AuditLog | null): Promise<RotationResult> =>
+    rotateInFolder(root, ring, { ...options, ...(log === null ? {} : { audit: log }) });
+  const keys = [...(macKey === null ? [] : [macKey]), ...macKeysOf(ring)];
+  const result = audit === undefined || dryRun ? await run(null) : await withAuditFile(audit, keys, run);
+  process.stdout.write(values.json === true ? `${JSON.stringify(asJson(result))}\n` : showResult(result, dryRun));
+  const left = result.failed.length + result.conflicted;
+  if (left > 0)
+    throw new CliFailure('ROTATE_INCOMPLETE', `${left} of ${left + result.done + result.skipped} records were left as they are`);
+}
+
+/** Ctrl-C ends the rotation between two records, with its checkpoint written; a second one ends it at once. */
+async function rotateInFolder(root: string, ring: KeyRing, options: RotateOptions): Promise<RotationResult> {
+  const abort = new AbortController();
+  const interrupt = (): void => abort.abort(new CliFailure('INTERRUPTED', 'the rotation was called off; run it again to go on'));
+  process.once('SIGINT', interrupt);
+  try {
+    return await rotateStore(filesystem({ root }), ring, { ...options, signal: abort.signal });
+  } finally {
+    process.off('SIGINT', interrupt);
+  }
+}
+
+/** The context of each record, or null for none: a rewrap does not need it, and a reseal then takes the empty one. */
+function contextRule(context: string | undefined, tenant: string | undefined): ((key: string) => SealContext) | null {
+  if (context !== undefined && context !== 'key' && context !== 'none')
+    throw usage('--context is key (the session id is the key of the record) or none');
+  const named = tenant === undefined ? {} : { tenant };
+  if (context === 'key') return (key) => ({ ...named, sessionId: key });
+  return tenant === undefined ? null : () => named;
+}
+
+/** A mark in a file of its own; an empty one says that all was looked at. */
+function checkpointIn(path: string): RotationCheckpoint {
+  return {
+    async load() {
+      try {
+        return new TextDecoder().decode(await readWhole(path)) || null;
+      } catch (error) {
+        if (error instanceof CliFailure && reasonOf(error.cause) === 'ENOENT') return null;
+        throw error;
+      }
+    },
+    save: (text) => writeWhole(path, text ?? ''),
+  };
+}
+
+async function expectFolder(root: string): Promise<void> {
+  const found = await stat(root).catch((cause: unknown) => {
+    throw new CliFailure('FILE_READ', `the store cannot be read: ${reasonOf(cause)}`, { cause });
+  });
+  if (!found.isDirectory()) throw new CliFailure('FILE_READ', 'the store cannot be read: it is no folder');
+}
+
+function parseConcurrency(text: string): number {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > 256) throw usage('--concurrency takes a number from 1 to 256');
+  return count;
+}
+
+function asJson({ failed, ...counts }: RotationResult): object {
+  return { ...counts, failed: failed.map(({ key, code }) => ({ key, code })) };
+}
+
+function showResult({ done, skipped, conflicted, failed, resumed }: RotationResult, dryRun: boolean): string {
+  const rows = failed.slice(0, SHOWN_FAILURES).map(({ key, code }) => [showName(key), code ?? 'UNEXPECTED']);
+  const more = failed.length > SHOWN_FAILURES ? `and ${failed.length - SHOWN_FAILURES} more\n` : '';
+  const list = rows.length === 0 ? '' : `${table([['left as it is', 'reason'], ...rows])}\n${more}`;
+  const head = `${dryRun ? 'would rotate' : 'rotated'} ${done}, ${skipped} needed nothing, ${conflicted} were changed by others meanwhile, ${failed.length} failed`;
+  return `${list}${head}${resumed ? ' (after a checkpoint)' : ''}\n`;
+}

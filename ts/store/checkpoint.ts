@@ -1,0 +1,93 @@
+/**
+ * How far a rotation has come, as text that somebody keeps. Records are taken in the order of their keys, and the text says up to which key
+ * all are finished, and which of those have to be looked at again. It saves reading; a rotation that has lost it only looks at everything.
+ * It is trusted: who can write it can make a rotation pass records over, so the last look at a store is one without it.
+ */
+
+/** Where the text is kept. What `save` was given must be what `load` finds, the old or the new one whole, also after a crash in between. */
+export interface RotationCheckpoint {
+  load(): string | null | Promise<string | null>;
+  /** Null when the rotation has looked at everything: the next one begins anew. Called again only after it has resolved. */
+  save(text: string | null): void | Promise<void>;
+}
+
+/** So many failed records are remembered; after one more the mark stays where it is, and a resumed rotation looks again from there. */
+const MAX_AGAIN = 1000;
+
+/** The text, parsed. */
+interface Saved {
+  /** The last key up to which all are finished, or null. */
+  readonly after: string | null;
+  readonly again: readonly string[];
+}
+
+/** The work that is left of a rotation, and the text for what is done. */
+export class RotationMark {
+  /** Keys of the records to look at, in this order. */
+  readonly keys: readonly string[];
+  /** Whether a text of the same rotation was found. */
+  readonly resumed: boolean;
+  readonly #plan: string;
+  readonly #after: string | null;
+  /** How many of `keys` are records that are looked at again. */
+  readonly #againCount: number;
+  readonly #again: string[] = [];
+  /** Finished beyond the mark: whether well. */
+  readonly #finished = new Map<number, boolean>();
+  #mark = 0;
+
+  /** `listed` are all keys of the store, `plan` what tells this rotation from others, `text` what was saved, or null. */
+  constructor(listed: readonly string[], plan: string, text: string | null) {
+    const saved = text === null ? null : readSaved(text, plan);
+    const after = saved?.after ?? null;
+    const again = saved?.again ?? [];
+    this.keys = [...again, ...listed.filter((key) => after === null || key > after).sort(compareKeys)];
+    this.resumed = saved !== null;
+    this.#plan = plan;
+    this.#after = after;
+    this.#againCount = again.length;
+  }
+
+  /** The record at `index` is finished, well or not. */
+  finish(index: number, isWell: boolean): void {
+    this.#finished.set(index, isWell);
+    for (;;) {
+      const well = this.#finished.get(this.#mark);
+      if (well === undefined) return;
+      if (!well) {
+        if (this.#again.length >= MAX_AGAIN) return;
+        this.#again.push(this.keys[this.#mark]!);
+      }
+      this.#finished.delete(this.#mark);
+      this.#mark++;
+    }
+  }
+
+  /** The text for what is finished by now. */
+  format(): string {
+    const left = this.keys.slice(this.#mark, Math.max(this.#mark, this.#againCount));
+    const after = this.#mark > this.#againCount ? this.keys[this.#mark - 1]! : this.#after;
+    return JSON.stringify({ type: 'psp-rotation', version: 1, plan: this.#plan, after, again: [...left, ...this.#again] });
+  }
+}
+
+/** Null for anything but a text of this rotation: beginning anew is always right. */
+function readSaved(text: string, plan: string): Saved | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const saved = value as { type?: unknown; version?: unknown; plan?: unknown; after?: unknown; again?: unknown } | null;
+  if (saved?.type !== 'psp-rotation' || saved.version !== 1 || saved.plan !== plan) return null;
+  const { after, again } = saved;
+  if (after !== null && typeof after !== 'string') return null;
+  if (!Array.isArray(again) || again.some((key) => typeof key !== 'string')) return null;
+  return { after, again };
+}
+
+/** By UTF-16 code units, as `>` does. */
+function compareKeys(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,309 @@
+/**
+ * Rotation: every blob of a provider onto other keys. Each blob is made anew in memory and proven there, put in the place of exactly the
+ * version that was read, and read back; until then the old bytes are at hand and go back where the store did not keep the new ones. So a
+ * process that is killed at any point leaves every blob whole, on its old keys or on the new ones, and the next run finds out which.
+ */
+
+import { encodeContext, type SealContext } from '../envelope/context.ts';
+import { type Header, parseHeader } from '../envelope/header.ts';
+import { openSealed } from '../envelope/open.ts';
+import { peek } from '../envelope/peek.ts';
+import { reseal, rewrap } from '../envelope/rewrap.ts';
+import { PspError, type PspErrorCode } from '../errors.ts';
+import type { RecordHead, StorageProvider, StoredRecord } from '../provider.ts';
+import { type AuditEntry, type AuditLog, AuditWriter } from './audit.ts';
+import { type RotationCheckpoint, RotationMark } from './checkpoint.ts';
+import { toHex } from './hex.ts';
+import { demandReseal, planKeys, proveHeader, type RotationKeys, type RotationMode, type RotationPlan } from './rotation-keys.ts';
+
+/** How a store is rotated. */
+export interface RotateOptions {
+  /** `rewrap`: the same data keys for other keys, header only. `reseal`: new data keys; what a compromised key demands. */
+  readonly mode: RotationMode;
+  /**
+   * The context that a record was sealed for. Without it a reseal takes the empty one, and a rewrap leaves the context unchecked (it is kept
+   * in either case). What it throws is a failure of that record.
+   */
+  readonly contextOf?: (key: string, metadata: Readonly<Record<string, string>>) => SealContext | Promise<SealContext>;
+  /** Only records whose keys start with this. */
+  readonly prefix?: string;
+  /** Reseals also what is on the wanted keys already: their data keys may be those that an older rewrap kept. Goes with `reseal`. */
+  readonly all?: boolean;
+  /** Records that are worked on at once, 1 to 256; 4 when not given. Each takes about four times its size in memory. */
+  readonly concurrency?: number;
+  /** Remembers how far the rotation has come, every `checkpointEvery` records (100 when not given) and when it is aborted. */
+  readonly checkpoint?: RotationCheckpoint;
+  readonly checkpointEvery?: number;
+  /** Does everything but write: to the provider, the checkpoint and the audit log. `done` is then what would be. */
+  readonly dryRun?: boolean;
+  /** Gets an entry for each record before that counts as finished. A log that fails ends the rotation. */
+  readonly audit?: AuditLog;
+  /** Ends the rotation between two records, with the signal's reason. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: RotationProgress) => void;
+  /** Milliseconds since 1970, for the audit log and for the time of the primary key; `Date.now` when not given. */
+  readonly now?: () => number;
+}
+
+/** How far a rotation is, after each record. */
+export interface RotationProgress {
+  readonly done: number;
+  readonly skipped: number;
+  readonly conflicted: number;
+  readonly failed: number;
+  /** All that this run looks at. */
+  readonly total: number;
+}
+
+/** A record that was left as it was. */
+export interface RotationFailure {
+  /** The record's key in the provider. */
+  readonly key: string;
+  /** Null for an error that is none of ours: thrown by `contextOf`, or by a provider that breaks its contract. */
+  readonly code: PspErrorCode | null;
+  readonly error: unknown;
+}
+
+/** What a rotation did. The four together are all records that this run looked at. */
+export interface RotationResult {
+  /** Records that are on the wanted keys now, through this run. */
+  readonly done: number;
+  /** Records that needed nothing: on the wanted keys already, or gone since they were listed. */
+  readonly skipped: number;
+  /** Records that others wrote again and again meanwhile; run it once more. */
+  readonly conflicted: number;
+  readonly failed: readonly RotationFailure[];
+  /** Whether the run went on from a checkpoint: then it did not look at what earlier ones finished. */
+  readonly resumed: boolean;
+}
+
+/** So often a record is tried that others write meanwhile. */
+const MAX_ATTEMPTS = 5;
+const MAX_CONCURRENCY = 256;
+
+/**
+ * Brings every record of `provider` onto the keys of `keys`: a ring's primary, or what `to` names. What is on them already, and on nothing
+ * else, is skipped, so a second run does nothing. A record's key, metadata and expiry stay. A record that fails or that others keep changing
+ * stops nothing else; whoever writes meanwhile must seal with the new keys, or the next run finds his record.
+ *
+ * TypeError and RangeError for wrong arguments; `KEY_STATE`: a rewrap, though the ring has a key that was revoked as compromised;
+ * `KEY_EXPIRED`: the primary seals no more; what the listing of the provider, the audit log or the checkpoint fail with; the reason of the
+ * signal. In the last three cases records that are under way are finished first. All other failures are in the result.
+ *
+ * Memory: the keys of all records, and four times the size of those under way. Time: a rewrap reads and writes each record, which is most of
+ * it; a reseal also opens each twice and seals it.
+ *
+ * @example
+ * const ring = KeyRing.of(oldKey, now).add(newKey, now).promote(newKey.kid, now);
+ * const { done, failed } = await rotateStore(provider, ring, { mode: 'rewrap' });
+ */
+export async function rotateStore(provider: StorageProvider, keys: RotationKeys, options: RotateOptions): Promise<RotationResult> {
+  const { mode, prefix = '', all = false, dryRun = false, concurrency = 4, checkpointEvery = 100, now = Date.now, signal } = options;
+  if (mode !== 'rewrap' && mode !== 'reseal') throw new TypeError('mode: expected rewrap or reseal');
+  if (all && mode !== 'reseal') throw new TypeError('all: expected mode reseal with it, since a rewrap to the same keys changes nothing');
+  checkCount('concurrency', concurrency, MAX_CONCURRENCY);
+  checkCount('checkpointEvery', checkpointEvery, Number.MAX_SAFE_INTEGER);
+  const plan = planKeys(keys, mode, now());
+  const checkpoint = dryRun ? undefined : options.checkpoint;
+  const audit = dryRun || options.audit === undefined ? null : await AuditWriter.open(options.audit);
+
+  const listed: string[] = [];
+  for await (const { key } of provider.list(prefix === '' ? {} : { prefix })) {
+    signal?.throwIfAborted();
+    listed.push(key);
+  }
+  const goal = JSON.stringify([mode, all, prefix, plan.id]);
+  const mark = new RotationMark(listed, goal, (await checkpoint?.load()) ?? null);
+  const tally = { done: 0, skipped: 0, conflicted: 0 };
+  const failed: RotationFailure[] = [];
+
+  async function take(index: number): Promise<void> {
+    const key = mark.keys[index]!;
+    const { outcome, seen, error } = await rotateRecord(provider, key, plan, options);
+    const code = error instanceof PspError ? error.code : null;
+    if (audit !== null && seen !== null) await audit.write(entryOf(plan, mode, outcome, seen, code, now()));
+    if (outcome === 'failed') failed.push({ key, code, error });
+    else tally[outcome]++;
+    mark.finish(index, outcome === 'done' || outcome === 'skipped');
+    options.onProgress?.({ ...tally, failed: failed.length, total: mark.keys.length });
+  }
+
+  let finished = 0;
+  let saving: Promise<void> | null = null;
+  async function save(): Promise<void> {
+    await checkpoint?.save(mark.format());
+    saving = null;
+  }
+
+  try {
+    await takeAll(mark.keys.length, concurrency, signal, async (index) => {
+      await take(index);
+      finished++;
+      if (finished % checkpointEvery !== 0) return;
+      saving ??= save();
+      await saving;
+    });
+  } catch (error) {
+    // Only where the caller called it off: after a failure of the log or the checkpoint itself, the mark that is saved is the one to trust.
+    if (signal?.aborted === true) await checkpoint?.save(mark.format());
+    throw error;
+  }
+  await checkpoint?.save(null);
+  return { ...tally, failed, resumed: mark.resumed };
+}
+
+/** What became of one record. */
+interface Outcome {
+  readonly outcome: 'done' | 'skipped' | 'conflicted' | 'failed';
+  /** What was there last; null when there was nothing. */
+  readonly seen: Seen | null;
+  readonly error?: unknown;
+}
+
+/** What the headers said, for the audit log. */
+interface Seen {
+  /** Null when there was a value without a header. */
+  header: Header | null;
+  newBlobId?: string;
+}
+
+async function rotateRecord(provider: StorageProvider, key: string, plan: RotationPlan, options: RotateOptions): Promise<Outcome> {
+  let seen: Seen | null = null;
+  let wrote: Outcome | null = null;
+  try {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const record = await provider.get(key);
+      if (record === null) return wrote ?? { outcome: 'skipped', seen: null };
+      seen = { header: null };
+      const header = parseHeader(record.value);
+      seen = { header };
+      const context = await options.contextOf?.(key, record.metadata);
+      const isOurs = plan.isCurrent(header) && (wrote !== null || options.all !== true);
+      if (isOurs) {
+        await proveCurrent(record.value, plan, context);
+        return wrote ?? { outcome: 'skipped', seen };
+      }
+      const rotated = await rotateBlob(record.value, header, plan, options.mode, context);
+      if (options.mode === 'reseal') seen.newBlobId = peek(rotated).unverified.blobId;
+      const done: Outcome = { outcome: 'done', seen };
+      if (options.dryRun === true) return done;
+      const head = await putInPlace(provider, record, rotated);
+      if (head === null) continue;
+      if (await isKept(provider, record, head, rotated)) return done;
+      // Somebody has replaced ours already: what he wrote is looked at in turn.
+      wrote = done;
+    }
+    return { outcome: 'conflicted', seen };
+  } catch (error) {
+    return { outcome: 'failed', seen: seen ?? { header: null }, error };
+  }
+}
+
+/**
+ * That a header which claims to be on the targets is authentic. Only for keys at hand: a key service or a passphrase would make it dear to
+ * find out that there is nothing to do.
+ */
+async function proveCurrent(sealed: Uint8Array, plan: RotationPlan, context: SealContext | undefined): Promise<void> {
+  const encoded = context === undefined ? null : encodeContext(context);
+  for (const key of plan.localTargets) await proveHeader(sealed, key, encoded);
+}
+
+/** The blob on its new keys, opened once more by each of them: what is put is known to open. */
+async function rotateBlob(
+  sealed: Uint8Array,
+  header: Header,
+  plan: RotationPlan,
+  mode: RotationMode,
+  context: SealContext | undefined,
+): Promise<Uint8Array> {
+  const compromised = plan.findCompromised(header);
+  if (mode === 'rewrap' && compromised !== null) throw demandReseal(compromised);
+  const rotated =
+    mode === 'rewrap'
+      ? await rewrap(sealed, plan.openers, plan.targets, context)
+      : await reseal(sealed, plan.openers, plan.targets, context ?? {});
+  const encoded = context === undefined ? null : encodeContext(context);
+  for (const key of plan.targets) await proveHeader(rotated, key, encoded);
+  // A rewrap has moved the payload's bytes; a reseal has made new ones.
+  if (mode === 'reseal') (await openSealed(rotated, plan.targets[0]!, context ?? {})).plaintext.fill(0);
+  return rotated;
+}
+
+/** The head of the new record, or null when the version that was read is no more. */
+async function putInPlace(provider: StorageProvider, record: StoredRecord, value: Uint8Array): Promise<RecordHead | null> {
+  const { key, version, metadata, expiresAt } = record;
+  try {
+    return await provider.put(key, value, { ifMatch: version, metadata, ...(expiresAt === null ? {} : { expiresAt }) });
+  } catch (error) {
+    if (error instanceof PspError && error.code === 'PROVIDER_CONFLICT') return null;
+    throw error;
+  }
+}
+
+/**
+ * Whether the store gives back what was put; false when there is another version by now, or none. Where it gives back something else under our
+ * version, the old value goes back in its place and the failure is `PROVIDER_CORRUPT`.
+ */
+async function isKept(provider: StorageProvider, record: StoredRecord, head: RecordHead, value: Uint8Array): Promise<boolean> {
+  let cause: unknown;
+  try {
+    const back = await provider.get(record.key);
+    if (back === null || back.version !== head.version) return false;
+    if (isEqual(back.value, value)) return true;
+  } catch (error) {
+    if (!(error instanceof PspError) || error.code !== 'PROVIDER_CORRUPT') throw error;
+    cause = error;
+  }
+  const restored = (await putInPlace(provider, { ...record, version: head.version }, record.value)) !== null;
+  const after = restored ? 'the old value is back in its place' : 'somebody has replaced it since';
+  const message = `read back: expected the ${value.length} bytes that were put, got others; ${after}`;
+  throw new PspError('PROVIDER_CORRUPT', message, { cause, details: { restored } });
+}
+
+function entryOf(
+  { targetKids: to }: RotationPlan,
+  mode: RotationMode,
+  outcome: Outcome['outcome'],
+  { header, newBlobId }: Seen,
+  code: PspErrorCode | null,
+  timeMs: number,
+): AuditEntry {
+  const blobId = header === null ? null : toHex(header.blobId);
+  const from = header === null ? [] : header.wraps.map(({ kid }) => kid);
+  const reason = code === null ? {} : { code };
+  const renewed = outcome === 'done' && newBlobId !== undefined ? { newBlobId } : {};
+  return { timeMs, mode, outcome, ...reason, blobId, ...renewed, from, to };
+}
+
+/** Runs `take` for 0 to `count` - 1, `concurrency` at a time. After the first failure nothing new begins, and it rejects when all have ended. */
+async function takeAll(
+  count: number,
+  concurrency: number,
+  signal: AbortSignal | undefined,
+  take: (index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  let isOver = false;
+  async function work(): Promise<void> {
+    try {
+      while (!isOver && next < count) {
+        signal?.throwIfAborted();
+        await take(next++);
+      }
+    } finally {
+      // Also at the end of the list, where it makes no difference.
+      isOver = true;
+    }
+  }
+  const workers = await Promise.allSettled(Array.from({ length: Math.min(concurrency, count) }, work));
+  for (const worker of workers) if (worker.status === 'rejected') throw worker.reason;
+}
+
+function checkCount(name: string, count: number, most: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= most) return;
+  throw new RangeError(`${name}: expected an integer from 1 to ${most}, got ${String(count)}`);
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}
