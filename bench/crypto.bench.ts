@@ -1,12 +1,16 @@
 /**
  * Sealing: our envelope against raw AES-256-GCM of node:crypto and against other packages; each engine alone, which gives the crossovers that
- * `ts/envelope/engine.ts` chooses by; an import of many blobs; and rotation. Rivals that are not installed are left out, and the note says so.
+ * `ts/envelope/engine.ts` chooses by; an import of many blobs; rotation; and what keys cost that are derived. Rivals that are not installed, or
+ * that a runtime cannot load, are left out, and the note says so.
  */
 
+import { deriverOf } from '../ts/envelope/derive.ts';
+import { findKdfDoors, findKdfRunner, findKdfRunners, runKdf } from '../ts/envelope/engine/kdf.ts';
 import { nobleEngine } from '../ts/envelope/engine/noble.ts';
 import { findNodeEngine } from '../ts/envelope/engine/node.ts';
 import type { Engine } from '../ts/envelope/engine/primitives.ts';
 import { findWebCryptoEngine } from '../ts/envelope/engine/webcrypto.ts';
+import type { Engines } from '../ts/envelope/engine.ts';
 import {
   activeEngine,
   type EncryptionKey,
@@ -21,6 +25,9 @@ import {
   sealSync,
   useEngine,
 } from '../ts/envelope/envelope.ts';
+import { KDF_DEFAULTS, type KdfParameters } from '../ts/envelope/kdf.ts';
+import { derivePayloadKeys } from '../ts/envelope/payload.ts';
+import { runAsync } from '../ts/envelope/steps.ts';
 import { type BenchCase, type Contestant, type Subject, sameBytes } from './harness.ts';
 
 const SIZES: readonly (readonly [name: string, bytes: number])[] = [
@@ -36,6 +43,9 @@ const SIZES: readonly (readonly [name: string, bytes: number])[] = [
 const IN_FLIGHT = 16;
 
 const TAG = { authTagLength: 16 };
+/** What a quick look has time for: the others take from a third of a second to several. */
+const QUICK_KDFS: readonly string[] = ['argon2id by node', 'argon2id by hash-wasm', 'pbkdf2-sha256 by webcrypto'];
+
 const PASSWORD = 'a password of more than thirty-two characters';
 
 /** What a rival does with bytes: seals and opens them again. */
@@ -62,10 +72,11 @@ export async function subject(): Promise<Subject> {
       `waiting ${sync}. \`raw, in parts\` gives nonce, ciphertext and tag as three arrays and so copies nothing; \`raw, one array\` puts them together, as ` +
       'whoever stores them must. Raw has no key wrap, no context, no commitment and no limit on what a reader has to hold. `rewrap, header` is what a ' +
       'store writes in front of a payload that it leaves alone; `rewrap, blob` copies the payload in memory. noble’s AES is not constant in time, by its ' +
-      `own README.${missing.length === 0 ? '' : ` Not installed, and left out: ${missing.join(', ')}.`}`,
+      `own README. Keys from passphrases are derived at the parameters that OWASP recommends, which are our defaults: there, a low price is no virtue.` +
+      (missing.length === 0 ? '' : ` Not here, and left out: ${missing.join(', ')}.`),
     baseline: 'ours',
     packages: rivals.flatMap(({ roundTrip, packageName }) => (roundTrip === null ? [] : (packageName ?? []))),
-    cases: [...roundTrips(rivals), ...primitives(), importOfBlobs(), rotation()],
+    cases: [...roundTrips(rivals), ...primitives(), await importOfBlobs(), rotation(), ...derivedKeys(), ...(await passphraseKeys())],
   };
 }
 
@@ -81,13 +92,18 @@ function roundTrips(rivals: readonly Rival[]): BenchCase[] {
       inputBytes: length,
       contestants: [
         { name: 'ours', run: async () => open(await seal(plain, key), key) },
-        { name: 'ours, not waiting', run: () => openSync(sealSync(plain, key), key).plaintext },
-        ...engineKinds().map((kind) => ({ name: `ours on ${kind}`, run: () => onEngine(kind, plain, key) })),
+        { name: 'ours, not waiting', slow: isSlow(activeEngine().sync, length), run: () => openSync(sealSync(plain, key), key).plaintext },
+        ...engineKinds().map((kind) => ({ name: `ours on ${kind}`, slow: isSlow(kind, length), run: () => onEngine(kind, plain, key) })),
         ...present,
       ],
       agree: sameBytes,
     };
   });
+}
+
+/** Whether a quick look has no time for it: noble takes a tenth of a second for 1 MiB. */
+function isSlow(kind: EngineKind, length: number): boolean {
+  return kind === 'noble' && length >= 1024 * 1024;
 }
 
 async function onEngine(kind: EngineKind, plain: Uint8Array, key: EncryptionKey): Promise<Uint8Array> {
@@ -112,7 +128,7 @@ function primitives(): BenchCase[] {
       return done instanceof Promise ? done.then(() => target) : target;
     };
     const each = (run: (engine: Engine) => () => unknown): Contestant[] =>
-      engines().map((engine) => ({ name: engine.kind, run: run(engine) }));
+      engines().map((engine) => ({ name: engine.kind, slow: isSlow(engine.kind, length), run: run(engine) }));
     return [
       { name: `AES-256-GCM ${name}`, inputBytes: length, contestants: each(encrypt), agree: sameBytes },
       { name: `HMAC-SHA-256 ${name}`, inputBytes: length, contestants: each((engine) => sign(engine, 'SHA-256')), agree: sameBytes },
@@ -122,16 +138,20 @@ function primitives(): BenchCase[] {
 }
 
 /** What an import does: 1,000 blobs of 2 to 50 KiB are opened. */
-function importOfBlobs(): BenchCase {
+async function importOfBlobs(): Promise<BenchCase> {
   const key = generateKey();
   const plains = Array.from({ length: 1000 }, (_, index) => pseudoRandomBytes(2048 + ((index * 7919) % (48 * 1024))));
   const inputBytes = plains.reduce((sum, { length }) => sum + length, 0);
-  const sealed = plains.map((plain) => sealSync(plain, key));
+  const sealed = await pooled(plains, (plain) => seal(plain, key));
   const crypto = nodeCrypto();
   const contestants: Contestant[] = [
     { name: 'ours', run: async () => total(await pooled(sealed, (blob) => open(blob, key))) },
-    { name: 'ours, one by one', run: async () => total(await pooled(sealed, (blob) => open(blob, key), 1)) },
-    { name: 'ours, not waiting', run: () => total(sealed.map((blob) => openSync(blob, key).plaintext)) },
+    { name: 'ours, one by one', slow: true, run: async () => total(await pooled(sealed, (blob) => open(blob, key), 1)) },
+    {
+      name: 'ours, not waiting',
+      slow: activeEngine().sync === 'noble',
+      run: () => total(sealed.map((blob) => openSync(blob, key).plaintext)),
+    },
   ];
   const { subtle } = globalThis.crypto as Partial<Crypto>;
   if (subtle !== undefined) contestants.push(rawWebCryptoImport(subtle, plains));
@@ -183,30 +203,79 @@ async function rewrapInPlace(sealed: Uint8Array, oldKey: EncryptionKey, newKey: 
   return sealed.length - replacedBytes + header.length;
 }
 
+/** The sub-keys of one blob and the keys of its payload: HMAC and HKDF, on each engine. */
+function derivedKeys(): BenchCase[] {
+  const [secret, context, salt] = [32, 78, 24].map(pseudoRandomBytes) as [Uint8Array, Uint8Array, Uint8Array];
+  const each = (run: (engines: Engines) => unknown): Contestant[] =>
+    engines().map((engine) => ({ name: engine.kind, run: () => run({ mac: engine, aeadKey: (key) => engine.aeadKey(key) }) }));
+  return [
+    {
+      name: 'HMAC-SHA-512, one sub-key of 32 bytes',
+      inputBytes: null,
+      contestants: each((on) => deriverOf(on, secret).derive('payload', 32)),
+      agree: sameBytes,
+    },
+    {
+      name: 'HKDF-Expand-SHA-512, 76 bytes',
+      inputBytes: null,
+      contestants: each(async (on) => (await runAsync(derivePayloadKeys(on, secret, context, salt))).commitment),
+      agree: sameBytes,
+    },
+  ];
+}
+
+/** What a passphrase costs: each function by all that runs it here, and by what is chosen, the choosing included. */
+async function passphraseKeys(): Promise<BenchCase[]> {
+  const doors = findKdfDoors(null);
+  const [password, salt] = [new TextEncoder().encode(PASSWORD), pseudoRandomBytes(16)];
+  const costs = { argon2id: '19 MiB, 2 passes', scrypt: '128 MiB', 'pbkdf2-sha256': '600,000 iterations' } as const;
+  const makeCase = async (parameters: KdfParameters): Promise<BenchCase> => {
+    const { kdf } = parameters;
+    const runners = await findKdfRunners(kdf, doors);
+    const isSlowRunner = (runner: string): boolean => !QUICK_KDFS.includes(`${kdf} by ${runner}`);
+    return {
+      name: `${kdf}, ${costs[kdf]}`,
+      inputBytes: null,
+      contestants: [
+        {
+          name: 'ours',
+          slow: isSlowRunner(runners[0]!),
+          run: async () => runKdf(await findKdfRunner(kdf, doors), doors, password, salt, parameters, 32),
+        },
+        ...runners.map((name) => ({
+          name,
+          ...{ rival: true, slow: isSlowRunner(name) },
+          run: () => runKdf(name, doors, password, salt, parameters, 32),
+        })),
+      ],
+      agree: sameBytes,
+    };
+  };
+  return Promise.all(Object.values(KDF_DEFAULTS).map(makeCase));
+}
+
 async function findRivals(): Promise<Rival[]> {
   const crypto = nodeCrypto();
   return [
     { name: 'raw node:crypto, in parts', packageName: null, roundTrip: crypto && ((plain) => rawInParts(crypto, plain)) },
     { name: 'raw node:crypto, one array', packageName: null, roundTrip: crypto && ((plain) => rawOpen(crypto, rawSeal(crypto, plain))) },
-    { name: '@hapi/iron, string password', packageName: '@hapi/iron', roundTrip: iron(await installed<Iron>('@hapi/iron')) },
-    { name: 'jose, dir', packageName: 'jose', roundTrip: jose(await installed<Jose>('jose')) },
+    { name: '@hapi/iron, string password', packageName: '@hapi/iron', roundTrip: iron(await import(IRON).catch(nullIfAbsent)) },
+    { name: 'jose, dir', packageName: 'jose', roundTrip: jose(await import('jose').catch(nullIfAbsent)) },
     {
       name: 'libsodium-wrappers, secretstream',
       packageName: 'libsodium-wrappers',
-      roundTrip: await secretstream(await installed<{ default: Sodium }>('libsodium-wrappers')),
+      roundTrip: await secretstream(await import('libsodium-wrappers').catch(nullIfAbsent)),
     },
   ];
 }
 
-/** A package, or null where there is none of this name. Its name is no literal, so that neither the compiler nor a bundler asks for it. */
-async function installed<Module>(name: string): Promise<Module | null> {
-  try {
-    return (await import(name)) as Module;
-  } catch (error) {
-    // Node and Bun say so by a code, Deno and browsers by a TypeError.
-    if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND' || error instanceof TypeError) return null;
-    throw error;
-  }
+/** Built on Node's own crypto, so that no page can load it: no literal, so that a bundler does not try. */
+const IRON: string = '@hapi/iron';
+
+/** For a package that cannot be imported here: Node and Bun say so by a code, Deno and browsers by a TypeError. Throws any other error. */
+function nullIfAbsent(error: unknown): null {
+  if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND' || error instanceof TypeError) return null;
+  throw error;
 }
 
 type NodeCrypto = typeof import('node:crypto');
@@ -260,30 +329,17 @@ function iron(module: Iron | null): RoundTrip | null {
   };
 }
 
-interface Jose {
-  readonly CompactEncrypt: new (plain: Uint8Array) => { setProtectedHeader(header: object): { encrypt(key: Uint8Array): Promise<string> } };
-  compactDecrypt(jwe: string, key: Uint8Array): Promise<{ readonly plaintext: Uint8Array }>;
-}
-
-function jose(module: Jose | null): RoundTrip | null {
-  if (module === null) return null;
+function jose(module: typeof import('jose') | null): RoundTrip | null {
+  // It runs on WebCrypto alone.
+  if (module === null || (globalThis.crypto as Partial<Crypto>).subtle === undefined) return null;
   return async (plain) => {
     const jwe = await new module.CompactEncrypt(plain).setProtectedHeader({ alg: 'dir', enc: 'A256GCM' }).encrypt(RAW_KEY);
     return (await module.compactDecrypt(jwe, RAW_KEY)).plaintext;
   };
 }
 
-interface Sodium {
-  readonly ready: Promise<void>;
-  readonly crypto_secretstream_xchacha20poly1305_TAG_FINAL: number;
-  crypto_secretstream_xchacha20poly1305_init_push(key: Uint8Array): { readonly state: unknown; readonly header: Uint8Array };
-  crypto_secretstream_xchacha20poly1305_push(state: unknown, message: Uint8Array, ad: null, tag: number): Uint8Array;
-  crypto_secretstream_xchacha20poly1305_init_pull(header: Uint8Array, key: Uint8Array): unknown;
-  crypto_secretstream_xchacha20poly1305_pull(state: unknown, sealed: Uint8Array, ad: null): { readonly message: Uint8Array } | false;
-}
-
 /** All of the message in one push, which suits it best. */
-async function secretstream(module: { default: Sodium } | null): Promise<RoundTrip | null> {
+async function secretstream(module: typeof import('libsodium-wrappers') | null): Promise<RoundTrip | null> {
   if (module === null) return null;
   const sodium = module.default;
   await sodium.ready;
@@ -326,11 +382,12 @@ function total(results: readonly Uint8Array[]): number {
 
 /** Bytes of a linear congruential generator: the same in every run, and incompressible enough. */
 function pseudoRandomBytes(length: number): Uint8Array<ArrayBuffer> {
-  let state = 1;
-  return Uint8Array.from({ length }, () => {
+  const bytes = new Uint8Array(length);
+  for (let at = 0, state = 1; at < length; at++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state >>> 24;
-  });
+    bytes[at] = state >>> 24;
+  }
+  return bytes;
 }
 
 /** The same as letters and digits, for rivals that take text. */

@@ -24,14 +24,21 @@ describe.each(KINDS)('the engine %s', (kind) => {
   });
 
   it('makes MACs of any length, in arrays that are the caller’s own and copies when sliced', async () => {
-    for (const length of [0, 1, 64, 128, 129, 5000]) {
-      const mac = engine.macKey('SHA-512', plaintextOf(32));
-      const one = await mac.sign(plaintextOf(length));
-      expect(toHex(await mac.sign(plaintextOf(length)))).toBe(toHex(one));
-      expect(toHex(await ENGINES.noble.macKey('SHA-512', plaintextOf(32)).sign(plaintextOf(length)))).toBe(toHex(one));
-      const copy = one.slice(0, 8);
-      one.fill(0);
-      expect(copy.some((byte) => byte !== 0)).toBe(true);
+    for (const hash of ['SHA-256', 'SHA-512'] as const) {
+      for (const keyBytes of [32, 64, 65, 128, 129]) {
+        const key = plaintextOf(keyBytes);
+        for (const length of [0, 1, 64, 128, 129, 1023, 1024, 1025, 5000]) {
+          const message = plaintextOf(length);
+          const mac = engine.macKey(hash, key);
+          const one = await mac.sign(message);
+          expect(toHex(await mac.sign(message))).toBe(toHex(one));
+          expect(toHex(await mac.sign(message.subarray(0, 7), message.subarray(7)))).toBe(toHex(one));
+          expect(toHex(await ENGINES.noble.macKey(hash, key).sign(message))).toBe(toHex(one));
+          const copy = one.slice(0, 8);
+          one.fill(0);
+          expect(copy.some((byte) => byte !== 0)).toBe(true);
+        }
+      }
     }
   });
 

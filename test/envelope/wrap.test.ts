@@ -5,6 +5,7 @@ import { KeyRing } from '../../ts/envelope/keyring.ts';
 import { type KeySource, listKeys, unwrapDataKey, wrapDataKeys } from '../../ts/envelope/wrap.ts';
 import { type KeyWrapper, WRAP_KMS } from '../../ts/envelope/wrapper.ts';
 import { PspError } from '../../ts/errors.ts';
+import { KINDS, only } from './engines.ts';
 import { codeOf, countingRandom, failureOf, flip, keyOf, plaintextOf, secretOfByte, toHex } from './fixture.ts';
 import { expectNoSecret, showingsOfError } from './leak.ts';
 
@@ -138,6 +139,20 @@ describe('several sources', () => {
     const mixed = wrapDataKeys([serviceOf('kms'), KEY], DATA_KEY, IMMUTABLE, countingRandom());
     expect(mixed).toBeInstanceOf(Promise);
     expect((await mixed).map(({ type }) => type)).toEqual([2, 1]);
+  });
+
+  it.each(KINDS)('are wrapped by the engine %s where it is given, to the bytes of the one that never waits', async (kind) => {
+    const sources = [KEY, keyOf('key-2', 2)];
+    for (const round of [1, 2]) {
+      const wraps = wrapDataKeys(sources, DATA_KEY, IMMUTABLE, countingRandom(), undefined, only(kind));
+      expect([round, wraps instanceof Promise]).toEqual([round, kind === 'webcrypto']);
+      expect(await wraps).toEqual(wrapDataKeys(sources, DATA_KEY, IMMUTABLE, countingRandom()));
+      const opened = unwrapDataKey([keyOf('key-2', 2)], await wraps, IMMUTABLE, only(kind));
+      expect(opened instanceof Promise).toBe(kind === 'webcrypto');
+      expect(await opened).toEqual({ dataKey: DATA_KEY, kid: 'key-2' });
+      const moved = async () => unwrapDataKey([KEY], await wraps, flip(IMMUTABLE, 20), only(kind));
+      expect(await codeOf(moved)).toBe('ENVELOPE_TAMPERED');
+    }
   });
 
   it('open without a service when a key is there, and by any service that answers', async () => {

@@ -2,14 +2,13 @@
  * Deno, from its npm package and without any permission: the built package out of node_modules, and the TypeScript sources as they are.
  * Nothing is fetched: remote modules are off and Deno's cache is an empty temporary folder.
  */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHECKOUT, type PackedProject, packProject } from '../package/packed.ts';
+import { DENO_OFFLINE, findDeno } from '../servers/deno.ts';
 import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, writeProgram } from './program.ts';
-
-const OFFLINE = ['--quiet', '--no-remote', '--cached-only', '--no-lock', '--no-config', '--no-prompt'];
 
 let packed: PackedProject;
 
@@ -48,14 +47,5 @@ describe('Deno', () => {
 
 async function runDeno(args: readonly string[]): Promise<unknown> {
   const env = { DENO_DIR: join(packed.folder, '.deno'), DENO_NO_UPDATE_CHECK: '1' };
-  return JSON.parse(await packed.run(findDeno(), ['run', ...OFFLINE, ...args], env));
-}
-
-/** The binary of whichever platform package npm has installed: it is there even where install scripts were not allowed to run. */
-function findDeno(): string {
-  const platforms = join(CHECKOUT, 'node_modules/@deno');
-  const installed = existsSync(platforms) ? readdirSync(platforms) : [];
-  const path = installed.map((name) => join(platforms, name, 'deno')).find((candidate) => existsSync(candidate));
-  if (path === undefined) throw new Error(`no Deno in ${platforms}: run \`npm ci\`, with optional dependencies`);
-  return path;
+  return JSON.parse(await packed.run(findDeno(), ['run', ...DENO_OFFLINE, ...args], env));
 }

@@ -16,8 +16,11 @@ export interface SealContext {
 /** Members in the order of the UTF-8 bytes of their names, which is the order of their encoding. */
 const MEMBERS = ['sessionId', 'tenant'] as const;
 
+/** What {@link encodeMembers} makes of none: so common that it is kept. Read only. */
+const NO_MEMBERS = encodeMembers('context', []);
+
 /**
- * The canonical bytes of a context, as `canonical.ts` writes them: its MAC under the key of purpose `context` stands in the header.
+ * The canonical bytes of a context, to be read only, as `canonical.ts` writes them: its MAC under the key of purpose `context` stands in the header.
  *
  * Throws TypeError for a member that is no string, that is not known (it would not be bound, and the caller believes it is), or that
  * holds a lone surrogate.
@@ -33,5 +36,5 @@ export function encodeContext(context: SealContext): Uint8Array<ArrayBuffer> {
     if (typeof value !== 'string') throw new TypeError(`context.${name}: expected a string, got ${typeof value}`);
     members.push([name, value]);
   }
-  return encodeMembers('context', members);
+  return members.length === 0 ? NO_MEMBERS : encodeMembers('context', members);
 }

@@ -38,7 +38,7 @@ export interface ActiveEngine {
   readonly longPayload: EngineKind;
   /** 0 where both are the same. */
   readonly crossoverBytes: number;
-  /** Everything in synchronous calls, and the wraps of local keys in all calls. */
+  /** Everything in synchronous calls, and the check values of keys in all calls. */
   readonly sync: SyncEngine['kind'];
 }
 
@@ -55,7 +55,7 @@ let choice: Choice | null = null;
 
 /**
  * Uses one engine for everything from now on, in this copy of the module; null returns to the choice by runtime. WebCrypto never answers
- * at once, so while it is pinned the wraps of local keys are noble's, and synchronous calls fail.
+ * at once, so while it is pinned the check values of keys are noble's, and synchronous calls fail.
  *
  * `ENVELOPE_NO_CRYPTO`: this runtime has no such engine (a page over plain http has no `crypto.subtle`); what was in use stays in use.
  */

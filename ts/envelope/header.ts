@@ -7,7 +7,7 @@
  *     C header MAC 32 = HMAC-SHA-256(K header-mac, A | B | first 56 bytes of the payload)
  */
 
-import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { PspError } from '../errors.ts';
 import { type Deriver, macWith } from './derive.ts';
 import type { Engines } from './engine.ts';
@@ -46,6 +46,10 @@ export const KCV_BYTES = 8;
 
 const MAGIC = utf8ToBytes('PSPE');
 const MAX_KID_BYTES = 64;
+const LENGTH_BYTES = 8;
+
+// `ignoreBOM` keeps a leading U+FEFF: without it two different kids would decode to one.
+const kidDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The data key, wrapped for one key. */
 export interface Wrap {
@@ -96,14 +100,22 @@ export function parseHeader(sealed: Uint8Array): Header {
     at += byteLength;
     return sealed.subarray(at - byteLength, at);
   };
-  const takeByte = (): number => take(1)[0]!;
+  const takeByte = (): number => {
+    if (at === sealed.length) throw cutInside(at + 1, sealed.length);
+    return sealed[at++]!;
+  };
+  const takeUint16 = (): number => {
+    if (sealed.length - at < 2) throw cutInside(at + 2, sealed.length);
+    at += 2;
+    return sealed[at - 2]! * 256 + sealed[at - 1]!;
+  };
 
   expectSupported('version', takeByte(), VERSION);
   expectSupported('suite', takeByte(), SUITE);
-  const flags = viewOf(take(2)).getUint16(0);
+  const flags = takeUint16();
   expectSupported('flags', flags & ~KNOWN_FLAGS, 0);
   const blobId = take(BLOB_ID_BYTES);
-  const plaintextBytes = decodeLength(viewOf(take(8)).getBigUint64(0), (flags & FLAG_STREAM) !== 0);
+  const plaintextBytes = decodeLength(take(LENGTH_BYTES), (flags & FLAG_STREAM) !== 0);
   const contextMac = take(MAC_BYTES);
 
   expectSupported('mutable flags', takeByte(), 0);
@@ -119,7 +131,7 @@ export function parseHeader(sealed: Uint8Array): Header {
     if (kidBytes > MAX_KID_BYTES) throw beyond(`wrap ${wraps.length}: kid length`, MAX_KID_BYTES, kidBytes);
     const kid = decodeKid(take(kidBytes), wraps.length);
     const kcv = take(KCV_BYTES);
-    const bodyBytes = viewOf(take(2)).getUint16(0);
+    const bodyBytes = takeUint16();
     const headerBytes = at + bodyBytes + MAC_BYTES;
     if (headerBytes > MAX_HEADER_BYTES) throw beyond('header length', MAX_HEADER_BYTES, headerBytes);
     if (type === WRAP_LOCAL && bodyBytes !== LOCAL_BODY_BYTES) {
@@ -145,25 +157,24 @@ export function parseHeader(sealed: Uint8Array): Header {
 /** Part A, 64 bytes. The caller guarantees 16 bytes of id, 32 of MAC and a length of at most {@link MAX_PLAINTEXT_BYTES}. */
 export function writeImmutable({ blobId, plaintextBytes, hasAttributes, contextMac }: Immutable): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(IMMUTABLE_BYTES);
-  const view = viewOf(bytes);
   bytes.set(MAGIC);
   bytes[4] = VERSION;
   bytes[5] = SUITE;
-  view.setUint16(6, (plaintextBytes === null ? FLAG_STREAM : 0) | (hasAttributes ? FLAG_ATTRIBUTES : 0));
+  bytes[7] = (plaintextBytes === null ? FLAG_STREAM : 0) | (hasAttributes ? FLAG_ATTRIBUTES : 0);
   bytes.set(blobId, 8);
-  view.setBigUint64(24, plaintextBytes === null ? UNKNOWN_LENGTH : BigInt(plaintextBytes));
+  // Byte by byte: a DataView makes V8 move a short array out of its heap.
+  if (plaintextBytes === null) bytes.fill(0xff, 24, 32);
+  else for (let rest = plaintextBytes, at = 31; rest > 0; rest = Math.floor(rest / 256), at--) bytes[at] = rest % 256;
   bytes.set(contextMac, 32);
   return bytes;
 }
 
 /** Part B. The caller guarantees 1 to 8 wraps that keep the limits of the layout. */
 export function writeMutable(wraps: readonly Wrap[]): Uint8Array {
-  const parts: Uint8Array[] = [Uint8Array.of(0, wraps.length)];
-  for (const { type, kid, kcv, body } of wraps) {
-    const kidBytes = utf8ToBytes(kid);
-    parts.push(Uint8Array.of(type, kidBytes.length), kidBytes, kcv, Uint8Array.of(body.length >> 8, body.length & 0xff), body);
-  }
-  return concatBytes(...parts);
+  const kids = wraps.map(({ kid }) => utf8ToBytes(kid));
+  const bytes = new Uint8Array(mutableBytes(wraps, kids));
+  writeMutableInto(bytes, wraps, kids);
+  return bytes;
 }
 
 /** Parts A, B and C: the header, with the MAC over it and the head (salt and commitment) of the payload. The caller guarantees as above. */
@@ -174,8 +185,51 @@ export function* writeHeader(
   wraps: readonly Wrap[],
   payloadHead: Uint8Array,
 ): Steps<Uint8Array> {
-  const authenticated = concatBytes(immutable, writeMutable(wraps));
-  return concatBytes(authenticated, yield* macWith(engines, deriver, 'header-mac', authenticated, payloadHead));
+  const head = yield* writeHead(engines, deriver, immutable, wraps, payloadHead);
+  return head.slice(0, -payloadHead.length);
+}
+
+/** What stands before the first chunk: the header as {@link writeHeader} gives it, and the head of the payload, in one array. */
+export function* writeHead(
+  engines: Engines,
+  deriver: Deriver,
+  immutable: Uint8Array,
+  wraps: readonly Wrap[],
+  payloadHead: Uint8Array,
+): Steps<Uint8Array<ArrayBuffer>> {
+  const kids = wraps.map(({ kid }) => utf8ToBytes(kid));
+  const macAt = IMMUTABLE_BYTES + mutableBytes(wraps, kids);
+  const head = new Uint8Array(macAt + MAC_BYTES + payloadHead.length);
+  head.set(immutable);
+  writeMutableInto(head.subarray(IMMUTABLE_BYTES, macAt), wraps, kids);
+  head.set(payloadHead, macAt + MAC_BYTES);
+  head.set(yield* macWith(engines, deriver, 'header-mac', head.subarray(0, macAt), payloadHead), macAt);
+  return head;
+}
+
+function mutableBytes(wraps: readonly Wrap[], kids: readonly Uint8Array[]): number {
+  let byteLength = 2;
+  for (const [index, { body }] of wraps.entries()) byteLength += 4 + KCV_BYTES + kids[index]!.length + body.length;
+  return byteLength;
+}
+
+function writeMutableInto(target: Uint8Array, wraps: readonly Wrap[], kids: readonly Uint8Array[]): void {
+  let at = 0;
+  target[at++] = 0; // mutable flags
+  target[at++] = wraps.length;
+  for (const [index, { type, kcv, body }] of wraps.entries()) {
+    const kid = kids[index]!;
+    target[at++] = type;
+    target[at++] = kid.length;
+    target.set(kid, at);
+    at += kid.length;
+    target.set(kcv, at);
+    at += KCV_BYTES;
+    target[at++] = body.length >> 8;
+    target[at++] = body.length & 0xff;
+    target.set(body, at);
+    at += body.length;
+  }
 }
 
 /**
@@ -186,7 +240,8 @@ export function showKid(kid: string): string {
   return `"${kid.replace(/[^\x20-\x7e]/g, '?')}"`;
 }
 
-function decodeLength(length: bigint, isStream: boolean): number | null {
+function decodeLength(bytes: Uint8Array, isStream: boolean): number | null {
+  const length = viewOf(bytes).getBigUint64(0);
   if (isStream) {
     if (length === UNKNOWN_LENGTH) return null;
     throw malformed('plaintext length: expected 2^64 - 1 in a stream, got another');
@@ -201,8 +256,7 @@ function startsWithMagic(sealed: Uint8Array): boolean {
 
 function decodeKid(bytes: Uint8Array, wrapIndex: number): string {
   try {
-    // `ignoreBOM` keeps a leading U+FEFF: without it two different kids would decode to one.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return kidDecoder.decode(bytes);
   } catch (cause) {
     throw new PspError('ENVELOPE_MALFORMED', `wrap ${wrapIndex}: expected a kid in UTF-8`, { cause });
   }

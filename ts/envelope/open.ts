@@ -8,7 +8,15 @@ import { clean, isBytes } from '@noble/hashes/utils.js';
 import { checkRevision, checkRollback, readAttributes, type SealedAttributes } from './attributes.ts';
 import { encodeContext, type SealContext } from './context.ts';
 import { type Engines, engines, syncEngines } from './engine.ts';
-import { CHUNK_BYTES, decryptChunks, notAuthentic, PAYLOAD_HEAD_BYTES, type PayloadCipher, SEALED_CHUNK_BYTES } from './payload.ts';
+import {
+  bytesToFill,
+  CHUNK_BYTES,
+  decryptChunks,
+  notAuthentic,
+  PAYLOAD_HEAD_BYTES,
+  type PayloadCipher,
+  SEALED_CHUNK_BYTES,
+} from './payload.ts';
 import { runAsync, runSync, type Steps } from './steps.ts';
 import { expectWhole, forget, openPayload, verifyHeader } from './verify.ts';
 import { type KeySource, listKeys } from './wrap.ts';
@@ -116,7 +124,7 @@ export function checkOptions({ minRevision }: OpenOptions): void {
 }
 
 function* openData(cipher: PayloadCipher, body: Uint8Array, byteLength: number): Steps<Omit<Opened, 'kid'>> {
-  const plaintext = new Uint8Array(byteLength);
+  const plaintext = bytesToFill(byteLength);
   if (yield* decryptChunks(cipher, 0, body, plaintext)) return { plaintext, attributes: {} };
   clean(plaintext);
   throw notAuthentic();
@@ -127,7 +135,7 @@ function* openBoth(cipher: PayloadCipher, body: Uint8Array, byteLength: number):
   const first = new Uint8Array(Math.min(CHUNK_BYTES, byteLength));
   if (!(yield* decryptChunks(cipher, 0, body.subarray(0, SEALED_CHUNK_BYTES), first))) throw notAuthentic();
   const { attributes, byteLength: frontBytes } = readAttributes(first);
-  const plaintext = new Uint8Array(byteLength - frontBytes);
+  const plaintext = bytesToFill(byteLength - frontBytes);
   plaintext.set(first.subarray(frontBytes));
   clean(first);
   if (yield* decryptChunks(cipher, 1, body.subarray(SEALED_CHUNK_BYTES), plaintext.subarray(CHUNK_BYTES - frontBytes))) {

@@ -10,9 +10,9 @@ import { equalBytes } from '@noble/ciphers/utils.js';
 import { clean } from '@noble/hashes/utils.js';
 import { PspError } from '../errors.ts';
 import { decryptDataKey, encryptDataKey } from './data-key.ts';
-import { derive } from './derive.ts';
+import { derive, deriverOf } from './derive.ts';
 import { findKdfDoors, findKdfRunner, type KdfRunner, runKdf } from './engine/kdf.ts';
-import { activeEngine } from './engine.ts';
+import { activeEngine, engines } from './engine.ts';
 import { KCV_BYTES, LOCAL_BODY_BYTES, showKid, type Wrap } from './header.ts';
 import { checkKdf, decodeKdf, encodeKdf, KDF_BYTES, KDF_DEFAULTS, type KdfParameters } from './kdf.ts';
 import { checkKid, KEY_BYTES } from './key.ts';
@@ -89,13 +89,18 @@ async function wrapWithSalts(
 ): Promise<Wrap> {
   const { kid, kdf } = passphrase;
   const secret = await stretch(passphrase, kdf, kdfSalt);
-  const body = new Uint8Array(PASSPHRASE_BODY_BYTES);
-  body.set(encodeKdf(kdf), 0);
-  body.set(kdfSalt, KDF_BYTES);
-  body.set(encryptDataKey(secret, dataKey, { type: WRAP_PASSPHRASE, kid, immutable }, salt), KDF_BYTES + KDF_SALT_BYTES);
-  const kcv = derive(secret, 'kcv', KCV_BYTES);
-  clean(secret);
-  return { type: WRAP_PASSPHRASE, kid, kcv, body };
+  const chosen = engines();
+  const deriver = deriverOf(chosen, secret);
+  try {
+    const body = new Uint8Array(PASSPHRASE_BODY_BYTES);
+    body.set(encodeKdf(kdf), 0);
+    body.set(kdfSalt, KDF_BYTES);
+    body.set(await encryptDataKey(chosen, deriver, dataKey, { type: WRAP_PASSPHRASE, kid, immutable }, salt), KDF_BYTES + KDF_SALT_BYTES);
+    return { type: WRAP_PASSPHRASE, kid, kcv: derive(secret, 'kcv', KCV_BYTES), body };
+  } finally {
+    deriver.wipe();
+    clean(secret);
+  }
 }
 
 async function unwrap(passphrase: Secret, wrap: Wrap, immutable: Uint8Array): Promise<Uint8Array | null> {
@@ -106,10 +111,13 @@ async function unwrap(passphrase: Secret, wrap: Wrap, immutable: Uint8Array): Pr
   }
   const kdf = decodeKdf(body.subarray(0, KDF_BYTES));
   const secret = await stretch(passphrase, kdf, body.subarray(KDF_BYTES, KDF_BYTES + KDF_SALT_BYTES));
+  const chosen = engines();
+  const deriver = deriverOf(chosen, secret);
   try {
     if (!equalBytes(derive(secret, 'kcv', KCV_BYTES), kcv)) return null;
-    return decryptDataKey(secret, body.subarray(KDF_BYTES + KDF_SALT_BYTES), { type: WRAP_PASSPHRASE, kid, immutable });
+    return await decryptDataKey(chosen, deriver, body.subarray(KDF_BYTES + KDF_SALT_BYTES), { type: WRAP_PASSPHRASE, kid, immutable });
   } finally {
+    deriver.wipe();
     clean(secret);
   }
 }

@@ -30,6 +30,9 @@ const CONTEXT_PREFIX = utf8ToBytes('psp/payload@1\0');
 const KDF_PREFIX_128 = utf8ToBytes('c2sp.org/chunked-encryption@v1+AEAD_AES_128_GCM\0');
 const KDF_PREFIX_256 = utf8ToBytes('c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0');
 
+/** Longest memory that has to be zeroed; the system gives longer areas anew, and zeroed already. */
+const MAX_ZEROED_BYTES = 256 * 1024;
+
 /** Chunks in flight at a time where an engine works on several; more only hold memory. */
 const MAX_IN_FLIGHT = 16;
 
@@ -160,7 +163,7 @@ export function* decryptPayload(
   const byteLength = messageBytes(payload.length);
   if (byteLength === null) throw truncated(payload.length);
   const cipher = yield* committedCipher(engines, key, context, payload.subarray(0, PAYLOAD_HEAD_BYTES), byteLength);
-  const plaintext = new Uint8Array(byteLength);
+  const plaintext = bytesToFill(byteLength);
   try {
     if (yield* decryptChunks(cipher, 0, payload.subarray(PAYLOAD_HEAD_BYTES), plaintext)) return plaintext;
   } finally {
@@ -168,6 +171,19 @@ export function* decryptPayload(
   }
   clean(plaintext);
   throw notAuthentic();
+}
+
+/**
+ * New bytes for a text that is written to its end before anybody is given it, and otherwise wiped or dropped: the caller guarantees that. In Node
+ * those of middling length are not zeroed first, which would cost a tenth of their decryption.
+ */
+export function bytesToFill(byteLength: number): Uint8Array<ArrayBuffer> {
+  const { Buffer: buffers } = globalThis as { Buffer?: typeof Buffer };
+  const isMiddling = byteLength >= CHUNK_BYTES && byteLength <= MAX_ZEROED_BYTES;
+  if (!isMiddling || typeof buffers?.allocUnsafeSlow !== 'function') return new Uint8Array(byteLength);
+  // Not `allocUnsafe`, which cuts its buffers out of one that all share.
+  const { buffer, byteOffset } = buffers.allocUnsafeSlow(byteLength);
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
 /** A payload of a length that no message has. */

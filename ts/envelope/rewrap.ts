@@ -51,7 +51,7 @@ export function* rewrapSteps(
   const verified = yield* verifyHeader(engines, front, list, context === undefined ? null : encodeContext(context));
   try {
     const { header, payloadHead, dataKey, deriver } = verified;
-    const wraps = yield* waitFor(wrapDataKeys(newList, dataKey, header.immutable, random));
+    const wraps = yield* waitFor(wrapDataKeys(newList, dataKey, header.immutable, random, Date.now, engines));
     return { header: yield* writeHeader(engines, deriver, header.immutable, wraps, payloadHead), replacedBytes: header.headerBytes };
   } finally {
     forget(verified);

@@ -8,9 +8,10 @@ import { encodeAttributes, type SealedAttributes } from './attributes.ts';
 import { encodeContext, type SealContext } from './context.ts';
 import { deriverOf, macWith } from './derive.ts';
 import { type Engines, engines, syncEngines } from './engine.ts';
-import { BLOB_ID_BYTES, writeHeader, writeImmutable } from './header.ts';
+import { BLOB_ID_BYTES, writeHead, writeImmutable } from './header.ts';
 import { KEY_BYTES } from './key.ts';
 import {
+  bytesToFill,
   encryptChunks,
   PAYLOAD_HEAD_BYTES,
   type PayloadCipher,
@@ -98,7 +99,7 @@ export function* sealSteps(
   const shape = { plaintextBytes, hasAttributes: front.length > 0 };
   const { head, cipher } = yield* sealHead(engines, random, list, encodeContext(context), shape);
   try {
-    const sealed = new Uint8Array(head.length - PAYLOAD_HEAD_BYTES + payloadBytes(plaintextBytes));
+    const sealed = bytesToFill(head.length - PAYLOAD_HEAD_BYTES + payloadBytes(plaintextBytes));
     sealed.set(head);
     yield* encryptChunks(cipher, 0, front, plaintext, sealed.subarray(head.length));
     return sealed;
@@ -130,7 +131,7 @@ export function* sealHead(
   try {
     const contextMac = yield* macWith(engines, deriver, 'context', context);
     const immutable = writeImmutable({ ...shape, blobId, contextMac });
-    const wraps = yield* waitFor(wrapDataKeys(keys, dataKey, immutable, random));
+    const wraps = yield* waitFor(wrapDataKeys(keys, dataKey, immutable, random, Date.now, engines));
     payloadKey = yield* waitFor(deriver.derive('payload', 32));
     const cipher = yield* payloadCipher(
       engines,
@@ -142,10 +143,7 @@ export function* sealHead(
     const payloadHead = new Uint8Array(PAYLOAD_HEAD_BYTES);
     payloadHead.set(salt);
     payloadHead.set(cipher.commitment, SALT_BYTES);
-    const header = yield* writeHeader(engines, deriver, immutable, wraps, payloadHead);
-    const head = new Uint8Array(header.length + PAYLOAD_HEAD_BYTES);
-    head.set(header);
-    head.set(payloadHead, header.length);
+    const head = yield* writeHead(engines, deriver, immutable, wraps, payloadHead);
     return { head, cipher };
   } finally {
     deriver.wipe();

@@ -15,9 +15,28 @@ export function* waitFor<T>(value: MaybePromise<T>): Steps<T> {
   return value instanceof Promise ? ((yield value) as T) : value;
 }
 
-/** Runs `steps` to its end, waiting where it has to. Rejects with what it throws. */
-export async function runAsync<T>(steps: Steps<T>): Promise<T> {
-  let step = steps.next();
+/** What `next` makes of `value`; a promise only when one of the two is one. */
+export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+/**
+ * The results of two computations, which wait side by side where they wait at all. Throws what the first of them that failed threw, and not
+ * before both have ended, so that nothing they read has to stay longer.
+ */
+export function* together<T, U>(first: Steps<T>, second: Steps<U>): Steps<readonly [T, U]> {
+  const step = first.next();
+  if (step.done === true) return [step.value, yield* second];
+  const both = [runAsync(first, step), runAsync(second)];
+  const [one, two] = (yield Promise.allSettled(both)) as [PromiseSettledResult<T>, PromiseSettledResult<U>];
+  if (one.status === 'rejected') throw one.reason;
+  if (two.status === 'rejected') throw two.reason;
+  return [one.value, two.value];
+}
+
+/** Runs `steps` to its end, waiting where it has to. Rejects with what it throws. `begun` is where it stands if it has been begun. */
+export async function runAsync<T>(steps: Steps<T>, begun: IteratorResult<Promise<unknown>, T> = steps.next()): Promise<T> {
+  let step = begun;
   while (step.done !== true) {
     let value: unknown;
     try {

@@ -18,7 +18,7 @@ import {
   payloadContext,
   truncated,
 } from './payload.ts';
-import { type Steps, waitFor } from './steps.ts';
+import { type Steps, together, waitFor } from './steps.ts';
 import { type KeySource, unwrapDataKey } from './wrap.ts';
 
 /** An authentic header, and the data key that proved it. */
@@ -45,14 +45,17 @@ export function* verifyHeader(
   const header = parseHeader(sealed);
   const payloadHead = sealed.subarray(header.headerBytes, header.headerBytes + PAYLOAD_HEAD_BYTES);
   if (payloadHead.length < PAYLOAD_HEAD_BYTES) throw cutShort(header, payloadHead.length);
-  const { dataKey, kid } = yield* waitFor(unwrapDataKey(keys, header.wraps, header.immutable));
+  const { dataKey, kid } = yield* waitFor(unwrapDataKey(keys, header.wraps, header.immutable, engines));
   const deriver = deriverOf(engines, dataKey);
   const verified = { header, payloadHead, kid, dataKey, deriver };
   let isVerified = false;
   try {
-    const headerMac = yield* macWith(engines, deriver, 'header-mac', header.authenticated, payloadHead);
+    const [headerMac, contextMac] = yield* together(
+      macWith(engines, deriver, 'header-mac', header.authenticated, payloadHead),
+      context === null ? waitFor(header.contextMac) : macWith(engines, deriver, 'context', context),
+    );
     if (!equalBytes(headerMac, header.headerMac)) throw new PspError('ENVELOPE_TAMPERED', 'header: it is not authentic');
-    if (context !== null && !equalBytes(yield* macWith(engines, deriver, 'context', context), header.contextMac)) {
+    if (!equalBytes(contextMac, header.contextMac)) {
       throw new PspError('ENVELOPE_CONTEXT', 'context: the blob was sealed for another tenant or session than was given');
     }
     isVerified = true;

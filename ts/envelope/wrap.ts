@@ -1,13 +1,16 @@
 /**
  * Wraps: the data key of a blob, encrypted once for each source of keys that may open it. The border between the envelope, which knows data
  * keys only, and everything that holds a key: local keys and rings (type 1), key services (type 2), passphrases (type 3). As long as only
- * keys and rings are asked, nothing is awaited.
+ * keys and rings are asked, nothing is awaited but WebCrypto, and that only where it is given.
  */
 
 import { equalBytes } from '@noble/ciphers/utils.js';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { PspError } from '../errors.ts';
 import { decryptDataKey, encryptDataKey } from './data-key.ts';
+import { type Deriver, deriverOf } from './derive.ts';
+import type { Engine } from './engine/primitives.ts';
+import { type Engines, syncEngine } from './engine.ts';
 import { IMMUTABLE_BYTES, MAC_BYTES, MAX_HEADER_BYTES, MAX_WRAPS, showKid, WRAP_LOCAL, type Wrap } from './header.ts';
 import { checkValueOf, EncryptionKey, secretOf } from './key.ts';
 import { heldKeysOf, KeyRing, type KeyRingEntry, sealingKeyOf } from './keyring.ts';
@@ -15,6 +18,7 @@ import type { Passphrase } from './passphrase.ts';
 import { passphraseWork, WRAP_PASSPHRASE } from './passphrase-work.ts';
 import { SALT_BYTES } from './payload.ts';
 import type { RandomBytes } from './random.ts';
+import { chain, type MaybePromise } from './steps.ts';
 import { isKeyWrapper, type KeyWrapper, unwrapByService, WRAP_KMS, wrapByService } from './wrapper.ts';
 
 /** A source that needs nothing but the processor: its wraps are made and opened synchronously. */
@@ -49,6 +53,7 @@ export function listKeys(keys: KeySource | readonly KeySource[]): readonly KeySo
 /**
  * One wrap of `dataKey` (32 bytes) for each of `sources`, in their order; a promise only when a source needs one. Draws, source by source:
  * 24 bytes for a key or a ring, none for a key service, 16 and 24 for a passphrase. `now` is asked only for the primary key of a ring.
+ * `engines` make the wraps of keys and rings; without them, the engine that never waits does.
  *
  * RangeError for more than 8 sources, or two of one kid. `KEY_EXPIRED`: the primary key of a ring seals no more; `KEY_SERVICE`: a key service
  * failed, its error is the cause; `ENVELOPE_LIMIT`: what key services returned is too long for a header.
@@ -66,6 +71,7 @@ export function wrapDataKeys(
   immutable: Uint8Array,
   random: RandomBytes,
   now?: () => number,
+  engines?: Engines,
 ): Wrap[] | Promise<Wrap[]>;
 export function wrapDataKeys(
   sources: readonly KeySource[],
@@ -73,12 +79,13 @@ export function wrapDataKeys(
   immutable: Uint8Array,
   random: RandomBytes,
   now: () => number = Date.now,
+  engines: Engines = enginesAtOnce(),
 ): Wrap[] | Promise<Wrap[]> {
   if (sources.length > MAX_WRAPS) throw new RangeError(`keys: expected at most ${MAX_WRAPS}, got ${sources.length}`);
   const makers = sources.map((source) => (source instanceof KeyRing ? sealingKeyOf(source, now()) : source));
   if (new Set(makers.map(kidOf)).size < makers.length) throw new RangeError('keys: expected different kids, got one twice');
   const wraps = makers.map((source) => {
-    if (source instanceof EncryptionKey) return wrapLocally(source, dataKey, immutable, random(SALT_BYTES));
+    if (source instanceof EncryptionKey) return wrapLocally(engines, source, dataKey, immutable, random(SALT_BYTES));
     const passphrase = passphraseWork(source);
     return passphrase === null ? wrapByService(source as KeyWrapper, dataKey, immutable) : passphrase.wrap(dataKey, immutable, random);
   });
@@ -86,8 +93,8 @@ export function wrapDataKeys(
 }
 
 /**
- * The data key out of one of `wraps`. Keys and rings are tried first, then key services, then passphrases, which are dear; a promise only
- * when one of the latter two is asked. Where a blob has several wraps for one kid of a service or passphrase, which no writer makes, only
+ * The data key out of one of `wraps`. Keys and rings are tried first, by `engines` (without them, by the engine that never waits), then key
+ * services, then passphrases, which are dear; a promise only when one of the latter two is asked, or an engine gives one. Where a blob has several wraps for one kid of a service or passphrase, which no writer makes, only
  * the first is tried: so a hostile blob costs no more than one derivation for each passphrase.
  *
  * A key service that fails is not the end while another source opens the blob. When none does, the first code that applies:
@@ -105,6 +112,7 @@ export function unwrapDataKey(
   sources: readonly KeySource[],
   wraps: readonly Wrap[],
   immutable: Uint8Array,
+  engines: Engines = enginesAtOnce(),
 ): UnwrappedDataKey | Promise<UnwrappedDataKey> {
   const { keys, refused } = openingKeys(sources);
   const missed: Missed = { failures: [], revoked: null, namesake: null };
@@ -112,7 +120,7 @@ export function unwrapDataKey(
   for (const wrap of local) {
     for (const key of keys) {
       if (key.kid !== wrap.kid) continue;
-      if (equalBytes(checkValueOf(key), wrap.kcv)) return unwrapLocally(key, wrap, immutable);
+      if (equalBytes(checkValueOf(key), wrap.kcv)) return unwrapLocally(engines, key, wrap, immutable);
       missed.namesake ??= wrap.kid;
     }
   }
@@ -208,13 +216,38 @@ function isService(source: KeyWrapper | Passphrase): source is KeyWrapper {
   return passphraseWork(source) === null;
 }
 
-function wrapLocally(key: EncryptionKey, dataKey: Uint8Array, immutable: Uint8Array, salt: Uint8Array): Wrap {
-  const body = encryptDataKey(secretOf(key), dataKey, { type: WRAP_LOCAL, kid: key.kid, immutable }, salt);
-  return { type: WRAP_LOCAL, kid: key.kid, kcv: checkValueOf(key), body };
+function wrapLocally(
+  engines: Engines,
+  key: EncryptionKey,
+  dataKey: Uint8Array,
+  immutable: Uint8Array,
+  salt: Uint8Array,
+): MaybePromise<Wrap> {
+  const { kid } = key;
+  const body = encryptDataKey(engines, deriverFor(engines, key), dataKey, { type: WRAP_LOCAL, kid, immutable }, salt);
+  return chain(body, (bytes) => ({ type: WRAP_LOCAL, kid, kcv: checkValueOf(key), body: bytes }));
 }
 
-function unwrapLocally(key: EncryptionKey, wrap: Wrap, immutable: Uint8Array): UnwrappedDataKey {
-  return { dataKey: decryptDataKey(secretOf(key), wrap.body, { type: WRAP_LOCAL, kid: key.kid, immutable }), kid: key.kid };
+function unwrapLocally(engines: Engines, key: EncryptionKey, wrap: Wrap, immutable: Uint8Array): MaybePromise<UnwrappedDataKey> {
+  const { kid } = key;
+  const dataKey = decryptDataKey(engines, deriverFor(engines, key), wrap.body, { type: WRAP_LOCAL, kid, immutable });
+  return chain(dataKey, (bytes) => ({ dataKey: bytes, kid }));
+}
+
+const derivers = new WeakMap<EncryptionKey, { readonly engine: Engine; readonly deriver: Deriver }>();
+
+/** What derives from `key`: prepared once for all blobs, and kept as long as the key itself, which holds the same secret, or the engine. */
+function deriverFor(engines: Engines, key: EncryptionKey): Deriver {
+  const kept = derivers.get(key);
+  if (kept?.engine === engines.mac) return kept.deriver;
+  const deriver = deriverOf(engines, secretOf(key));
+  derivers.set(key, { engine: engines.mac, deriver });
+  return deriver;
+}
+
+function enginesAtOnce(): Engines {
+  const engine = syncEngine();
+  return { mac: engine, aeadKey: (key) => engine.aeadKey(key) };
 }
 
 /** Only a key service decides how long its wrap is. */
