@@ -1,18 +1,19 @@
 /**
  * `psp diff`: what differs between two session files, sealed or not, as a table, as counts or as JSON. Values are shown with `--reveal` only. Exit status
- * 0: the same, 2: different.
+ * 0: the same, 2: different. Two files of sealed fields need no key to show which values differ.
  */
 import { parseArgs } from 'node:util';
 import type { SessionDiff } from '../diff/difference.ts';
 import { countKinds, renderDiff, renderStat } from '../diff/render.ts';
-import { open } from '../envelope/open.ts';
+import { isFieldFile } from '../envelope/field-text.ts';
 import { base64Of } from '../formats/base64-text.ts';
 import type { Section } from '../session/session.ts';
 import { diffBlobs } from '../store/compare.ts';
+import { compareFields, type FieldChange } from '../store/field-peek.ts';
 import { usage } from './failure.ts';
 import { readWhole } from './file.ts';
-import { KEY_OPTIONS, readKey } from './key-source.ts';
-import { isClear } from './session-file.ts';
+import { findKey, KEY_OPTIONS, readKey } from './key-source.ts';
+import { isClear, openFile } from './session-file.ts';
 import { showName, table } from './text.ts';
 
 /** Exit status of two files with different sessions. */
@@ -29,7 +30,10 @@ export async function runDiff(args: readonly string[]): Promise<void> {
   });
   const [pathA, pathB, ...more] = positionals;
   if (pathA === undefined || pathB === undefined || more.length > 0) throw usage('diff needs two files, A and B');
-  const [a, b] = await openBoth(await readWhole(pathA), await readWhole(pathB), values);
+  const [fileA, fileB] = [await readWhole(pathA), await readWhole(pathB)];
+  if (isFieldFile(fileA) && isFieldFile(fileB) && (await findKey(values)) === null)
+    return showFields(compareFields(fileA, fileB).unverified, values.json === true);
+  const [a, b] = await openBoth(fileA, fileB, values);
   const diff = await diffBlobs(a, b, { reveal: values.reveal === true });
   process.stdout.write(await show(diff, values));
   if (isDifferent(diff)) process.exitCode = EXIT_DIFFERENT;
@@ -39,7 +43,18 @@ export async function runDiff(args: readonly string[]): Promise<void> {
 async function openBoth(a: Uint8Array, b: Uint8Array, options: Parameters<typeof readKey>[0]): Promise<readonly [Uint8Array, Uint8Array]> {
   if (isClear(a) && isClear(b)) return [a, b];
   const key = await readKey(options);
-  return [isClear(a) ? a : await open(a, key), isClear(b) ? b : await open(b, key)];
+  return [isClear(a) ? a : await openFile(a, key), isClear(b) ? b : await openFile(b, key)];
+}
+
+/** Without a key: which sealed values differ, and not to what. What stands in the clear is for a diff of text. */
+function showFields(changes: readonly FieldChange[], json: boolean): void {
+  const rows = changes.map(({ place, change }) => [change, showName(place, SHOWN_CHARACTERS)]);
+  const text =
+    rows.length === 0
+      ? 'every sealed value is the same\n'
+      : `${table([['', 'sealed value'], ...rows])}without a key: nothing here is authentic\n`;
+  process.stdout.write(json ? `${JSON.stringify({ fields: changes })}\n` : text);
+  if (changes.length > 0) process.exitCode = EXIT_DIFFERENT;
 }
 
 async function show(diff: SessionDiff, { json, stat }: { readonly json?: boolean; readonly stat?: boolean }): Promise<string> {

@@ -1,12 +1,13 @@
 /** `psp inspect`: what a session file holds, by names, sizes and expiry. No value is ever shown; without a key, the header alone. */
 import { parseArgs } from 'node:util';
-import { open } from '../envelope/open.ts';
+import { isFieldFile } from '../envelope/field-text.ts';
 import { type PeekedHeader, peek } from '../envelope/peek.ts';
 import type { Cookie, Session, StorageItem } from '../session/session.ts';
+import { peekFields } from '../store/field-peek.ts';
 import { usage } from './failure.ts';
 import { readWhole } from './file.ts';
 import { findKey, KEY_OPTIONS } from './key-source.ts';
-import { decodeWhole, isClear } from './session-file.ts';
+import { decodeWhole, isClear, openFile } from './session-file.ts';
 import { showBytes, showExpiry, showName, table } from './text.ts';
 
 export async function runInspect(args: readonly string[]): Promise<void> {
@@ -18,9 +19,9 @@ export async function runInspect(args: readonly string[]): Promise<void> {
   const [path, ...more] = positionals;
   if (path === undefined || more.length > 0) throw usage('inspect needs one FILE');
   const bytes = await readWhole(path);
-  const envelope = isClear(bytes) ? null : peek(bytes).unverified;
+  const envelope = isClear(bytes) ? null : (isFieldFile(bytes) ? peekFields(bytes) : peek(bytes)).unverified;
   const key = envelope === null ? null : await findKey(values);
-  const blob = envelope === null ? bytes : key === null ? null : await open(bytes, key);
+  const blob = envelope === null ? bytes : key === null ? null : await openFile(bytes, key);
   const session = blob === null ? null : await decodeWhole(blob);
   if (values.json === true) {
     process.stdout.write(
@@ -33,7 +34,7 @@ export async function runInspect(args: readonly string[]): Promise<void> {
   process.stdout.write(session === null ? 'its content needs the key: give --key-file, PSP_KEY or --prompt\n' : showSession(session, now));
 }
 
-type Envelope = PeekedHeader | null;
+type Envelope = Pick<PeekedHeader, 'wraps'> | null;
 
 function fileFacts(bytes: Uint8Array, envelope: Envelope): object {
   const keys = envelope?.wraps.map(({ kid }) => kid) ?? [];

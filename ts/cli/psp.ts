@@ -45,6 +45,7 @@ None is ever an argument.
   --reason WHY     key revoke: compromised (demands a reseal) or retired
   --kdf NAME       key new, seal: argon2id, scrypt or pbkdf2-sha256, for a new passphrase
   --armor          seal: as text
+  --fields         seal: a session, its secrets one by one, the rest readable; --previous OLD keeps what did not change
   --tag FILE       seal: write an integrity tag, with a MAC key; verify: check it
   --tenant TEXT, --session-id TEXT   seal, open, verify: for whom and what it is sealed
   --mode MODE      rotate: rewrap (new wraps, the default) or reseal (new data keys too)

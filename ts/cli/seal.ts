@@ -1,13 +1,20 @@
-/** `psp seal` and `psp open`: any file, sealed and opened whole. What is inside is not looked at. */
+/**
+ * `psp seal` and `psp open`: any file, sealed and opened whole; what is inside is not looked at. With `--fields` a session, whose secrets are sealed one by
+ * one, so that the rest of the file can be read and its history shows which values changed.
+ */
 import { parseArgs } from 'node:util';
 import { armor, dearmor, isArmored } from '../envelope/armor.ts';
+import type { SealContext } from '../envelope/context.ts';
+import { isFieldFile } from '../envelope/field-text.ts';
 import { integrityTag } from '../envelope/integrity.ts';
 import { openSealed } from '../envelope/open.ts';
 import { seal } from '../envelope/seal.ts';
+import { sealFields } from '../store/field-file.ts';
 import { CONTEXT_OPTIONS, contextFrom } from './context-option.ts';
 import { usage } from './failure.ts';
 import { readWhole, writeWhole } from './file.ts';
-import { findMacKey, KDF_OPTIONS, KEY_OPTIONS, kidOf, MAC_OPTIONS, readKey } from './key-source.ts';
+import { type CliKey, findMacKey, KDF_OPTIONS, KEY_OPTIONS, kidOf, MAC_OPTIONS, readKey } from './key-source.ts';
+import { decodeWhole, isClear, openFile } from './session-file.ts';
 import { showBytes } from './text.ts';
 
 /** Seals a file; with `--tag`, also writes an integrity tag of the sealed file. */
@@ -22,24 +29,41 @@ export async function runSeal(args: readonly string[]): Promise<void> {
       ...CONTEXT_OPTIONS,
       out: { type: 'string', short: 'o' },
       armor: { type: 'boolean' },
+      fields: { type: 'boolean' },
+      previous: { type: 'string' },
       tag: { type: 'string' },
       json: { type: 'boolean' },
     },
   });
   const { path, out } = expectPaths('seal', positionals, values.out);
+  if (values.fields === true && values.armor === true) throw usage('--fields makes a text; --armor is for sealed bytes');
+  if (values.previous !== undefined && values.fields !== true) throw usage('--previous goes with --fields');
   const macKey = values.tag === undefined ? null : await findMacKey(values);
   if (values.tag !== undefined && macKey === null) throw usage('--tag needs a MAC key: give --mac-key-file, PSP_MAC_KEY or --mac-prompt');
   const context = contextFrom(values);
   const key = await readKey(values, 'seal');
   const plaintext = await readWhole(path);
-  const sealed = await seal(plaintext, key, context);
-  const bytes = values.armor === true ? armor(sealed) : sealed;
+  const bytes =
+    values.fields === true
+      ? await fieldsOf(plaintext, key, context, values.previous)
+      : await sealWhole(plaintext, key, context, values.armor);
   await writeWhole(out, bytes);
   if (values.tag !== undefined && macKey !== null) await writeWhole(values.tag, await integrityTag(bytes, macKey, context));
   const facts = { plaintextBytes: plaintext.length, fileBytes: bytes.length, key: kidOf(key), tag: macKey?.kid ?? null };
   const tagged = macKey === null ? '' : `; tagged with MAC key ${macKey.kid} in ${values.tag}`;
   const text = `wrote ${out}: ${showBytes(bytes.length)}, sealed with key ${kidOf(key)}${tagged}\n`;
   process.stdout.write(values.json === true ? `${JSON.stringify(facts)}\n` : text);
+}
+
+async function sealWhole(plaintext: Uint8Array, key: CliKey, context: SealContext, asText: boolean | undefined): Promise<Uint8Array> {
+  const sealed = await seal(plaintext, key, context);
+  return asText === true ? armor(sealed) : sealed;
+}
+
+/** The fields of a session in a file, sealed one by one; `previous` is the file that this one takes the place of. */
+async function fieldsOf(file: Uint8Array, key: CliKey, context: SealContext, previous: string | undefined): Promise<Uint8Array> {
+  const session = await decodeWhole(isClear(file) ? file : await openFile(file, key));
+  return sealFields(session, key, context, previous === undefined ? {} : { previous: await readWhole(previous) });
 }
 
 /** Opens a sealed file into another, all of it or nothing. */
@@ -52,6 +76,13 @@ export async function runOpen(args: readonly string[]): Promise<void> {
   const { path, out } = expectPaths('open', positionals, values.out);
   const context = contextFrom(values);
   const bytes = await readWhole(path);
+  if (isFieldFile(bytes)) {
+    const blob = await openFile(bytes, await readKey(values), context);
+    await writeWhole(out, blob);
+    const text = `wrote ${out}: ${showBytes(blob.length)}, a clear session blob\n`;
+    process.stdout.write(values.json === true ? `${JSON.stringify({ plaintextBytes: blob.length })}\n` : text);
+    return;
+  }
   const { plaintext, attributes, kid } = await openSealed(isArmored(bytes) ? dearmor(bytes) : bytes, await readKey(values), context);
   await writeWhole(out, plaintext);
   const text = `wrote ${out}: ${showBytes(plaintext.length)}, opened with key ${kid}; it is not sealed\n`;

@@ -1,10 +1,16 @@
-/** A session in a file: a sealed blob, or a clear one that someone made with the library. Loose files are sealed with an empty context. */
+/**
+ * A session in a file: a sealed blob, a text whose fields are sealed one by one, or a clear blob that someone made with the library. Loose files are
+ * sealed with an empty context.
+ */
 import { decodeSession } from '../blob/decode.ts';
 import { encodeSession } from '../blob/encode.ts';
+import type { SealContext } from '../envelope/context.ts';
+import { isFieldFile } from '../envelope/field-text.ts';
 import { open } from '../envelope/open.ts';
 import { seal } from '../envelope/seal.ts';
 import { sectionsOf } from '../session/document.ts';
 import type { Session } from '../session/session.ts';
+import { openFields } from '../store/field-file.ts';
 import { readWhole, writeWhole } from './file.ts';
 import type { CliKey } from './key-source.ts';
 
@@ -25,7 +31,12 @@ export async function writeSessionFile(path: string, session: Session, key: CliK
 /** Reads a session; `key` is called only when the file is sealed. */
 export async function readSessionFile(path: string, key: () => Promise<CliKey>): Promise<Session> {
   const bytes = await readWhole(path);
-  return decodeWhole(isClear(bytes) ? bytes : await open(bytes, await key()));
+  return decodeWhole(isClear(bytes) ? bytes : await openFile(bytes, await key()));
+}
+
+/** The clear blob of a file that is sealed, as a whole or field by field; the latter comes out in the text framing. */
+export async function openFile(bytes: Uint8Array, key: CliKey, context: SealContext = {}): Promise<Uint8Array> {
+  return isFieldFile(bytes) ? encodeSession(await openFields(bytes, key, context)) : open(bytes, key, context);
 }
 
 /** The session of a blob of which every section is as its header says: a damaged file is refused before a browser is written to. */
@@ -37,10 +48,10 @@ export async function decodeWhole(blob: Uint8Array): Promise<Session> {
 
 /** A clear blob, in either framing; everything else is opened, and refused there when it is none of ours. */
 export function isClear(bytes: Uint8Array): boolean {
-  return isText(bytes) || (bytes[0] === 0x89 && bytes[1] === 'P'.charCodeAt(0) && bytes[2] === 'S'.charCodeAt(0));
+  return (isText(bytes) && !isFieldFile(bytes)) || (bytes[0] === 0x89 && bytes[1] === 'P'.charCodeAt(0) && bytes[2] === 'S'.charCodeAt(0));
 }
 
-/** A clear blob in the text framing, which begins as JSON does. */
+/** A clear blob in the text framing, which begins as JSON does (and so do sealed fields: see {@link isClear}). */
 export function isText(bytes: Uint8Array): boolean {
   return bytes[0] === '{'.charCodeAt(0);
 }

@@ -6,7 +6,6 @@ import { parseArgs } from 'node:util';
 import { decodeSession } from '../blob/decode.ts';
 import { locateDocuments } from '../blob/header.ts';
 import { sha256Hex } from '../digest.ts';
-import { open } from '../envelope/open.ts';
 import { PspError } from '../errors.ts';
 import { decodeBase64 } from '../kernel/current.ts';
 import { validateSession } from '../session/check.ts';
@@ -18,7 +17,7 @@ import { validateDocument } from '../session/validate.ts';
 import { usage } from './failure.ts';
 import { readWhole } from './file.ts';
 import { findKey, KEY_OPTIONS } from './key-source.ts';
-import { isClear, isText } from './session-file.ts';
+import { isClear, isText, openFile } from './session-file.ts';
 import { showName, table } from './text.ts';
 
 const LF = 0x0a;
@@ -42,11 +41,11 @@ export async function runValidate(args: readonly string[]): Promise<void> {
 }
 
 async function openWhole(bytes: Uint8Array<ArrayBuffer>, options: Parameters<typeof findKey>[0]): Promise<Uint8Array> {
-  // What is neither clear nor sealed is refused by `open`.
+  // What is neither clear nor sealed is refused by `openFile`.
   if (isClear(bytes)) return bytes;
   const key = await findKey(options);
   if (key === null) throw usage('the file is sealed: give --key-file, PSP_KEY or --prompt');
-  return open(bytes, key);
+  return openFile(bytes, key);
 }
 
 function showIssues(issues: readonly Issue[], valid: boolean): string {
