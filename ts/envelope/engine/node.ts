@@ -120,15 +120,19 @@ function shortMac(crypto: NodeCrypto, hash: HashName): ShortMac {
       }
       inner.set(message, blockBytes);
       if (more !== undefined) inner.set(more, moreAt);
-      // Not as text of one character per byte, which costs half as much: a tag may be a derived key, and nobody can wipe a string.
-      const innerHash = crypto.hash(algorithm, inner.subarray(0, end), 'buffer');
-      outer.set(innerHash, blockBytes);
-      innerHash.fill(0);
-      const { buffer, byteOffset, byteLength } = crypto.hash(algorithm, outer, 'buffer');
-      return new Uint8Array(buffer, byteOffset, byteLength);
+      // As text of one character per byte, because a Buffer costs more than the hashing. V8 drops such a text soon, but nobody can wipe it: so what
+      // is derived for one blob may outlive the call in free memory (docs/keys.md). The secrets that it is derived from never pass this way.
+      writeText(crypto.hash(algorithm, inner.subarray(0, end), 'binary'), outer, blockBytes);
+      const tag = new Uint8Array(hashBytes);
+      writeText(crypto.hash(algorithm, outer, 'binary'), tag, 0);
+      return tag;
     } finally {
       inner.fill(0x36, 0, blockBytes).fill(0, blockBytes, end);
       outer.fill(0x5c, 0, blockBytes).fill(0, blockBytes);
     }
   };
+}
+
+function writeText(text: string, target: Uint8Array, offset: number): void {
+  for (let at = 0; at < text.length; at++) target[offset + at] = text.charCodeAt(at);
 }

@@ -1,0 +1,5 @@
+/** Set-up of the project `noble` (vitest.config.ts): every test of the envelope begins with noble pinned, which must be able to do all of it alone. */
+import { beforeEach } from 'vitest';
+import { useEngine } from '../../ts/envelope/engine.ts';
+
+beforeEach(() => useEngine('noble'));
