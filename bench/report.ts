@@ -75,7 +75,9 @@ export async function publish(
 export async function readReports(folder: string): Promise<NamedReport[]> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.json'));
   const names = files.map((file) => file.slice(0, -'.json'.length)).sort();
-  return Promise.all(names.map(async (name) => ({ name, report: parseReport(await readFile(join(folder, `${name}.json`), 'utf8')) })));
+  return Promise.all(
+    names.map(async (name) => ({ name, report: JSON.parse(await readFile(join(folder, `${name}.json`), 'utf8')) as BenchReport })),
+  );
 }
 
 /** The report as Markdown: command, note, machine, table. */
@@ -126,20 +128,6 @@ function cellsOf(row: BenchRow): string[] {
     formatRatio(row.ratioToPortable),
     formatRatio(row.ratioToBestRival),
   ];
-}
-
-/**
- * Results that were made before reports named baseline, note and rivals are read as well: what a row compares with has the ratio 1
- * exactly, because its time was divided by itself.
- */
-function parseReport(json: string): BenchReport {
-  const report = JSON.parse(json) as BenchReport;
-  return {
-    ...report,
-    baseline: report.baseline ?? report.rows.find(({ ratioToPortable }) => ratioToPortable === 1)?.contestant ?? 'portable',
-    note: report.note ?? '',
-    rows: report.rows.map((row) => ({ ...row, rival: row.rival ?? row.ratioToBestRival === 1 })),
-  };
 }
 
 function readVersion(name: string): string {

@@ -87,21 +87,6 @@ describe('the report', () => {
     expect(reports.map(({ name }) => name)).toEqual(['example', 'example.browser']);
     expect(reports[1]?.report.command).toBe('npm run bench:browser -- example');
   });
-
-  it('of before reports named baseline and rivals is read: who was divided by itself has the ratio 1', async () => {
-    const row = { case: 'work', inputBytes: 1, samples: 1, p25: 1, p75: 1 };
-    const rows = [
-      { ...row, contestant: 'old', medianMs: 4, ratioToPortable: 1, ratioToBestRival: 0.5 },
-      { ...row, contestant: 'native', medianMs: 2, ratioToPortable: 2, ratioToBestRival: 1 },
-    ];
-    await writeFile(
-      join(folder, 'past.json'),
-      JSON.stringify({ subject: 'past', command: 'c', runtime: 'r', cpu: 'p', versions: {}, rows }),
-    );
-    const [past] = await readReports(folder);
-    expect(past?.report.baseline).toBe('old');
-    expect(past?.report.rows.map(({ rival }) => rival)).toEqual([false, true]);
-  });
 });
 
 describe('the name of a runtime', () => {
