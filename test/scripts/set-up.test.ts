@@ -27,6 +27,7 @@ function fakeMachine(
     isRoot: true,
     isDebian: true,
     isExecutable: (path) => executables.has(path),
+    runs: () => true,
     aptGet: (args) => {
       machine.calls.push(args.join(' '));
       const answer = answers.shift();
@@ -111,12 +112,27 @@ describe('a tool from npm', () => {
     const machine = fakeMachine({ platform: 'darwin arm64' });
     expect(setUp(['newest-node'], machine)).toBe(0);
     expect(machine.calls).toEqual([]);
-    expect(machine.printed.join()).toMatch(/is for linux x64; this is darwin arm64, or set PSP_NEWEST_NODE to its path\. Without it/);
+    expect(machine.printed.join()).toMatch(
+      /is for linux x64 with libatomic1; this is darwin arm64, or set PSP_NEWEST_NODE to its path\. Without it/,
+    );
     expect(setUp(['newest-node'], fakeMachine({ platform: 'darwin arm64', env: { CI: 'true' } }))).toBe(1);
   });
 
+  test('that is there and does not start: root on Debian installs the library that it needs', () => {
+    let hasLibrary = false;
+    const machine = fakeMachine({ executables: [binary], runs: () => hasLibrary });
+    machine.aptGet = (args) => {
+      machine.calls.push(args.join(' '));
+      hasLibrary ||= args.includes('libatomic1');
+      return FINE;
+    };
+    expect(setUp(['newest-node'], machine)).toBe(0);
+    expect(machine.calls.some((call) => / install .*libatomic1$/.test(call))).toBe(true);
+    expect(setUp(['newest-node'], fakeMachine({ executables: [binary], runs: () => false, env: { CI: 'true' } }))).toBe(1);
+  });
+
   test('that npm cannot fetch: its last lines and the hint', () => {
-    const machine = fakeMachine({ answers: [{ exitCode: 1, output: 'npm error no network\n' }] });
+    const machine = fakeMachine({ isRoot: false, answers: [{ exitCode: 1, output: 'npm error no network\n' }] });
     expect(setUp(['newest-node'], machine)).toBe(0);
     expect(machine.printed.slice(1, 3)).toEqual(['set-up: npm failed with 1. Its last lines:', '  npm error no network']);
   });
