@@ -114,8 +114,10 @@ describe('in Node', () => {
 
 describe('in a bundle for browsers', () => {
   it('the main entry needs no node: module, no client library, no provider and nothing of the command line', async () => {
-    const { inputs, external } = await bundle("export * from 'persistent-sessions';");
+    const { inputs, external, mentioned } = await bundle("export * from 'persistent-sessions';");
     expect(external).toEqual([]);
+    // The optional peer of passphrases, which this entry does not export. By name: nothing else may join it.
+    expect(mentioned).toEqual(['hash-wasm']);
     expect(inputs).toContain('node_modules/persistent-sessions/dist/ts/kernel/wasm.js');
     const foreign = inputs.filter(
       (input) => !/^(?:<stdin>$|node_modules\/(?:persistent-sessions\/dist\/ts|@noble\/(?:hashes|ciphers))\/)/.test(input),
@@ -133,6 +135,7 @@ describe('in a bundle for browsers', () => {
     expect(portable.text).not.toMatch(/WebAssembly/i);
     expect(portable.text).not.toContain(INLINED_MODULE);
     expect(portable.external).toEqual([]);
+    expect(portable.mentioned).toEqual(['hash-wasm']);
   });
 
   it('PspError alone costs next to nothing', async () => {
@@ -177,8 +180,11 @@ function runNode(program: string): Promise<string> {
   return packed.run(process.execPath, ['--input-type=module', '--eval', program]);
 }
 
-/** A minified bundle of a program that uses the installed package: its text, the modules in it, and what was left to be imported. */
-async function bundle(contents: string): Promise<{ text: string; inputs: string[]; external: string[] }> {
+/**
+ * A minified bundle of a program that uses the installed package: its text, the modules that were read for it, what is left in it to be imported, and what
+ * all that was read would import, used or not.
+ */
+async function bundle(contents: string): Promise<{ text: string; inputs: string[]; external: string[]; mentioned: string[] }> {
   const { outputFiles, metafile } = await build({
     stdin: { contents, resolveDir: packed.folder },
     absWorkingDir: packed.folder,
@@ -191,11 +197,12 @@ async function bundle(contents: string): Promise<{ text: string; inputs: string[
     target: 'es2022',
     logLevel: 'silent',
   });
-  // Of the output: what the program does not use is read as well, and left out.
-  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+  const externals = (files: Readonly<Record<string, { imports: readonly { path: string; external?: boolean }[] }>>): string[] =>
+    Object.values(files).flatMap(({ imports }) => imports.filter(({ external }) => external === true).map(({ path }) => path));
   return {
     text: outputFiles[0]!.text,
     inputs: Object.keys(metafile.inputs),
-    external: imports.filter(({ external }) => external === true).map(({ path }) => path),
+    external: externals(metafile.outputs),
+    mentioned: externals(metafile.inputs),
   };
 }
