@@ -12,7 +12,7 @@ import { diffBlobs } from '../store/compare.ts';
 import { compareFields, type FieldChange } from '../store/field-peek.ts';
 import { usage } from './failure.ts';
 import { readWhole } from './file.ts';
-import { findKey, KEY_OPTIONS, readKey } from './key-source.ts';
+import { type CliKey, findKey, KEY_OPTIONS, readKey } from './key-source.ts';
 import { isClear, openFile } from './session-file.ts';
 import { showName, table } from './text.ts';
 
@@ -31,19 +31,19 @@ export async function runDiff(args: readonly string[]): Promise<void> {
   const [pathA, pathB, ...more] = positionals;
   if (pathA === undefined || pathB === undefined || more.length > 0) throw usage('diff needs two files, A and B');
   const [fileA, fileB] = [await readWhole(pathA), await readWhole(pathB)];
-  if (isFieldFile(fileA) && isFieldFile(fileB) && (await findKey(values)) === null)
-    return showFields(compareFields(fileA, fileB).unverified, values.json === true);
-  const [a, b] = await openBoth(fileA, fileB, values);
+  const needsNoKey = isFieldFile(fileA) && isFieldFile(fileB);
+  // Looked for once: a descriptor or a prompt gives it only once.
+  const key = isClear(fileA) && isClear(fileB) ? null : await (needsNoKey ? findKey(values) : readKey(values));
+  if (needsNoKey && key === null) return showFields(compareFields(fileA, fileB).unverified, values.json === true);
+  const [a, b] = [await clearBlob(fileA, key), await clearBlob(fileB, key)];
   const diff = await diffBlobs(a, b, { reveal: values.reveal === true });
   process.stdout.write(await show(diff, values));
   if (isDifferent(diff)) process.exitCode = EXIT_DIFFERENT;
 }
 
-/** Both blobs; the key is asked for once, and only when a file is sealed. */
-async function openBoth(a: Uint8Array, b: Uint8Array, options: Parameters<typeof readKey>[0]): Promise<readonly [Uint8Array, Uint8Array]> {
-  if (isClear(a) && isClear(b)) return [a, b];
-  const key = await readKey(options);
-  return [isClear(a) ? a : await openFile(a, key), isClear(b) ? b : await openFile(b, key)];
+/** The blob of a file that `key` opens, or that is not sealed. */
+async function clearBlob(file: Uint8Array, key: CliKey | null): Promise<Uint8Array> {
+  return key === null || isClear(file) ? file : openFile(file, key);
 }
 
 /** Without a key: which sealed values differ, and not to what. What stands in the clear is for a diff of text. */

@@ -20,7 +20,7 @@ export interface SealedAttributes {
 }
 
 /** Most bytes of attributes, their length included: they always stand in the first chunk. */
-export const MAX_ATTRIBUTES_BYTES = 4096;
+const MAX_ATTRIBUTES_BYTES = 4096;
 
 const TYPES = { incarnation: 'string', revision: 'number', schemaVersion: 'string' } as const;
 const LENGTH_BYTES = 2;

@@ -88,7 +88,8 @@ function decodeInteger(bytes: Uint8Array): number | null {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : null;
 }
 
-function decodeText(bytes: Uint8Array): string | null {
+/** The text of `bytes`, or null where they are no UTF-8. */
+export function decodeText(bytes: Uint8Array): string | null {
   try {
     // `ignoreBOM` keeps a leading U+FEFF: without it two different texts would decode to one.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -77,7 +77,7 @@ export function deriverOf(engines: Engines, secret: Uint8Array): Deriver {
 export function* macWith(
   engines: Engines,
   deriver: Deriver,
-  purpose: 'header-mac' | 'context',
+  purpose: 'header-mac' | 'context' | 'field-manifest',
   message: Uint8Array,
   more?: Uint8Array,
 ): Steps<Uint8Array> {

@@ -10,8 +10,19 @@
 import { bytesToHex, concatBytes, hexToBytes, isBytes } from '@noble/hashes/utils.js';
 import { PspError } from '../errors.ts';
 import { decodeBase64Text, encodeBase64Text } from '../kernel/text.ts';
+import { decodeText } from './canonical.ts';
 import { FIELD_SUITE, FIELD_VERSION, type FieldCipher, type FieldHeader } from './field.ts';
-import { BLOB_ID_BYTES, KCV_BYTES, LOCAL_BODY_BYTES, MAC_BYTES, MAX_HEADER_BYTES, MAX_WRAPS, WRAP_LOCAL, type Wrap } from './header.ts';
+import {
+  BLOB_ID_BYTES,
+  KCV_BYTES,
+  LOCAL_BODY_BYTES,
+  MAC_BYTES,
+  MAX_HEADER_BYTES,
+  MAX_KID_BYTES,
+  MAX_WRAPS,
+  WRAP_LOCAL,
+  type Wrap,
+} from './header.ts';
 
 /** Most bytes of a file: 256 MiB. It is read and parsed as a whole. */
 export const MAX_FIELD_FILE_BYTES: number = 256 * 1024 * 1024;
@@ -25,7 +36,6 @@ const MANIFEST_END = '"}\n';
 const MANIFEST_CHARACTERS = 44;
 /** Where a manifest line is looked for: enough to tell a file that goes on after it from one that ends before it. */
 const MANIFEST_SEARCH_BYTES = 4096;
-const MAX_KID_BYTES = 64;
 
 const encoder = new TextEncoder();
 
@@ -101,7 +111,7 @@ function readHeaderLine(file: Uint8Array): { readonly header: FieldHeader; reado
   const end = head.indexOf(LINE_FEED);
   if (end === -1 && file.length > head.length) throw tooLong('header line', MAX_FIELD_HEADER_BYTES, file.length);
   if (end === -1) throw new PspError('ENVELOPE_TRUNCATED', 'header line: the file ends inside it');
-  const line = decodeUtf8(head.subarray(0, end + 1));
+  const line = decodeText(head.subarray(0, end + 1));
   const fields = line === null || !line.endsWith(',\n') ? null : parseObject(`${line.slice(0, -2)}}`)?.['pspf'];
   if (!isObject(fields)) throw malformed('header line: expected JSON');
   expectSupported('version', fields['version'], FIELD_VERSION);
@@ -131,8 +141,8 @@ function readManifestLine(file: Uint8Array, headerEnd: number): ManifestLine {
   if (manifestStart === null || line === null || line.length < base64End + MANIFEST_END.length) {
     throw new PspError('ENVELOPE_TRUNCATED', 'manifest: expected it, whole, in the last line');
   }
-  if (decodeUtf8(line.subarray(base64End)) !== MANIFEST_END) throw malformed('manifest: expected the file to end after it');
-  const manifest = readBytes('manifest', decodeUtf8(line.subarray(start.length, base64End)), MAC_BYTES);
+  if (decodeText(line.subarray(base64End)) !== MANIFEST_END) throw malformed('manifest: expected the file to end after it');
+  const manifest = readBytes('manifest', decodeText(line.subarray(start.length, base64End)), MAC_BYTES);
   return { manifestStart, text: file.subarray(0, manifestStart + start.length), manifest };
 }
 
@@ -181,14 +191,6 @@ function parseObject(text: string): Record<string, unknown> | null {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function decodeUtf8(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null; // the one thing that a fatal decoder can say
-  }
 }
 
 function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {

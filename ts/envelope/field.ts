@@ -14,7 +14,7 @@ import { encodeContext, type SealContext } from './context.ts';
 import { type Deriver, deriverOf, macWith } from './derive.ts';
 import { NONCE_BYTES, TAG_BYTES } from './engine/primitives.ts';
 import { type Engines, engines } from './engine.ts';
-import { BLOB_ID_BYTES, showKid, type Wrap } from './header.ts';
+import { BLOB_ID_BYTES, IMMUTABLE_BYTES, showKid, type Wrap } from './header.ts';
 import { KEY_BYTES } from './key.ts';
 import { KeyRing, sealingKeyOf } from './keyring.ts';
 import { SALT_BYTES } from './payload.ts';
@@ -27,12 +27,11 @@ export const FIELD_VERSION = 1;
 /** The one suite of version 1: AES-256-GCM, HMAC-SHA-512 derivation, HMAC-SHA-256 manifest. */
 export const FIELD_SUITE = 1;
 /** Bytes by which a sealed value is longer than its padded value: salt and tag. */
-export const FIELD_OVERHEAD_BYTES: number = SALT_BYTES + TAG_BYTES;
+const FIELD_OVERHEAD_BYTES: number = SALT_BYTES + TAG_BYTES;
 /** The coarsest step of padding. */
 export const MAX_PAD_BYTES = 65_536;
 
 const MAGIC = utf8ToBytes('PSPF');
-const IMMUTABLE_BYTES = 64;
 const VALUE_PREFIX = utf8ToBytes('psp/field@1\0');
 /** Ends a value, so that the zeros behind it can be told from its own (ISO/IEC 7816-4). */
 const END_OF_VALUE = 0x80;
@@ -80,7 +79,7 @@ export class FieldCipher {
 
   /** The manifest: 32 bytes, HMAC-SHA-256(K field-manifest, `text`). */
   async manifestOf(text: Uint8Array): Promise<Uint8Array> {
-    return runAsync(manifestSteps(this.#engines, this.#fileKeys, text));
+    return runAsync(macWith(this.#engines, this.#fileKeys, 'field-manifest', text));
   }
 
   /**
@@ -103,10 +102,10 @@ export class FieldCipher {
     const makers = keys.map((key) => (key instanceof KeyRing ? sealingKeyOf(key, now()) : key));
     const kept: Wrap[] = [];
     for (const maker of makers) {
-      const wrap = await ownWrap(maker, this.header.wraps, immutable);
+      const wrap = await ownWrap(this.#engines, maker, this.header.wraps, immutable);
       if (wrap !== null && !kept.includes(wrap)) kept.push(wrap);
     }
-    const wraps = kept.length === makers.length ? kept : await wrapDataKeys(makers, this.#dataKey, immutable, random, now);
+    const wraps = kept.length === makers.length ? kept : await wrapDataKeys(makers, this.#dataKey, immutable, random, now, this.#engines);
     return { ...this.header, wraps };
   }
 
@@ -187,7 +186,7 @@ function* createSteps(engines: Engines, keys: readonly KeySource[], context: Uin
   let fieldKey: Uint8Array | null = null;
   try {
     const contextMac = yield* macWith(engines, fileKeys, 'context', context);
-    const wraps = yield* waitFor(wrapDataKeys(keys, dataKey, immutableOf({ fileId, contextMac }), random));
+    const wraps = yield* waitFor(wrapDataKeys(keys, dataKey, immutableOf({ fileId, contextMac }), random, Date.now, engines));
     fieldKey = yield* waitFor(fileKeys.derive('field', KEY_BYTES));
     return new FieldCipher(engines, { fileId, contextMac, wraps }, dataKey, fileKeys, fieldKey);
   } finally {
@@ -203,11 +202,11 @@ function* openSteps(
   text: Uint8Array,
   manifest: Uint8Array,
 ): Steps<FieldCipher> {
-  const { dataKey } = yield* waitFor(unwrapDataKey(keys, header.wraps, immutableOf(header)));
+  const { dataKey } = yield* waitFor(unwrapDataKey(keys, header.wraps, immutableOf(header), engines));
   const fileKeys = deriverOf(engines, dataKey);
   let fieldKey: Uint8Array | null = null;
   try {
-    if (!equalBytes(yield* manifestSteps(engines, fileKeys, text), manifest)) {
+    if (!equalBytes(yield* macWith(engines, fileKeys, 'field-manifest', text), manifest)) {
       throw new PspError('ENVELOPE_TAMPERED', 'manifest: the file is not authentic');
     }
     if (context !== null && !equalBytes(yield* macWith(engines, fileKeys, 'context', context), header.contextMac)) {
@@ -217,17 +216,6 @@ function* openSteps(
     return new FieldCipher(engines, header, dataKey, fileKeys, fieldKey);
   } finally {
     if (fieldKey === null) forget(dataKey, fileKeys);
-  }
-}
-
-function* manifestSteps(engines: Engines, fileKeys: Deriver, text: Uint8Array): Steps<Uint8Array> {
-  const key = yield* waitFor(fileKeys.derive('field-manifest', KEY_BYTES));
-  const mac = engines.mac.macKey('SHA-256', key);
-  try {
-    return yield* waitFor(mac.sign(text));
-  } finally {
-    mac.wipe();
-    clean(key);
   }
 }
 
@@ -243,9 +231,9 @@ function immutableOf({ fileId, contextMac }: Omit<FieldHeader, 'wraps'>): Uint8A
 }
 
 /** The wrap that `maker` opens, or null. What a name says is not enough: a passphrase may have changed under its name. */
-async function ownWrap(maker: KeySource, wraps: readonly Wrap[], immutable: Uint8Array): Promise<Wrap | null> {
+async function ownWrap(engines: Engines, maker: KeySource, wraps: readonly Wrap[], immutable: Uint8Array): Promise<Wrap | null> {
   try {
-    const { dataKey, kid } = await unwrapDataKey([maker], wraps, immutable);
+    const { dataKey, kid } = await unwrapDataKey([maker], wraps, immutable, engines);
     clean(dataKey);
     return wraps.find((wrap) => wrap.kid === kid) ?? null;
   } catch (error) {

@@ -17,11 +17,13 @@ import type { Steps } from './steps.ts';
 /** The version that this code reads and writes. */
 export const VERSION = 1;
 /** The one suite of version 1: AES-256-GCM, C2SP chunked-encryption, HMAC-SHA-512 derivation, HMAC-SHA-256 header. */
-export const SUITE = 1;
+const SUITE = 1;
 /** Most bytes of a header, MAC included. So many bytes of a file are always enough for {@link parseHeader}. */
 export const MAX_HEADER_BYTES = 8192;
 /** Most wraps of one header. */
 export const MAX_WRAPS = 8;
+/** Most bytes of a kid, in UTF-8; there is at least one. */
+export const MAX_KID_BYTES = 64;
 /** Flag of part A: a stream, whose length was not known when its header was written; the length field is 2^64 - 1. */
 const FLAG_STREAM = 0x0001;
 /** Flag of part A: the plaintext begins with attributes (attributes.ts), and its length counts them. */
@@ -45,7 +47,6 @@ export const LOCAL_BODY_BYTES = 72;
 export const KCV_BYTES = 8;
 
 const MAGIC = utf8ToBytes('PSPE');
-const MAX_KID_BYTES = 64;
 const LENGTH_BYTES = 8;
 
 // `ignoreBOM` keeps a leading U+FEFF: without it two different kids would decode to one.

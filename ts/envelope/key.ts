@@ -18,8 +18,10 @@ export const KEY_BYTES = 32;
 
 const KID = /^[A-Za-z0-9_-]{1,64}$/;
 
+const KEY_TEXT = /^(PSP[KM]1)\.([A-Za-z0-9_-]{1,64})\.(.*)$/;
+
 // 32 bytes are 43 characters and one `=`; the last character carries two bits that must be zero, so only 16 letters can stand there.
-const KEY_TEXT = /^(PSP[KM]1)\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/;
+const SECRET_TEXT = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 
 let readSecret: (key: EncryptionKey) => Uint8Array;
 let readCheckValue: (key: EncryptionKey) => Uint8Array;
@@ -162,26 +164,39 @@ export function checkKid(kid: string): string {
   return kid;
 }
 
+/** The 32 bytes of a key as Base64: the text is the secret. Not public. */
+export function secretText(bytes: Uint8Array): string {
+  const ascii = encodeBase64(bytes);
+  const text = new TextDecoder().decode(ascii);
+  clean(ascii);
+  return text;
+}
+
+/** The 32 bytes that {@link secretText} wrote, for the caller to wipe, or null for any other text. Not public. */
+export function parseSecretText(text: string): Uint8Array | null {
+  if (!SECRET_TEXT.test(text)) return null;
+  const ascii = new TextEncoder().encode(text);
+  const bytes = decodeBase64(ascii);
+  clean(ascii);
+  return bytes;
+}
+
 function copySecret(bytes: Uint8Array): Uint8Array {
   if (!isBytes(bytes) || bytes.length !== KEY_BYTES) throw new RangeError(`bytes: expected a Uint8Array of ${KEY_BYTES}`);
   return Uint8Array.from(bytes);
 }
 
 function formatSecret(prefix: string, kid: string, bytes: Uint8Array): string {
-  const base64 = encodeBase64(bytes);
-  const text = `${prefix}.${kid}.${new TextDecoder().decode(base64)}`;
-  clean(base64);
-  return text;
+  return `${prefix}.${kid}.${secretText(bytes)}`;
 }
 
 function parseSecret<T>(prefix: string, text: string, make: (kid: string, bytes: Uint8Array) => T): T {
   const match = KEY_TEXT.exec(text.trim());
-  if (match === null || match[1] !== prefix) {
+  const bytes = match === null || match[1] !== prefix ? null : parseSecretText(match[3]!);
+  if (match === null || bytes === null) {
     throw new PspError('KEY_MALFORMED', `key: expected ${prefix}.<kid>.<44 characters of Base64>, got something else`);
   }
-  const ascii = new TextEncoder().encode(match[3]!);
-  const bytes = decodeBase64(ascii);
   const key = make(match[2]!, bytes);
-  clean(ascii, bytes);
+  clean(bytes);
   return key;
 }

@@ -6,20 +6,18 @@
 
 import { clean } from '@noble/hashes/utils.js';
 import { PspError } from '../errors.ts';
-import { decodeBase64, encodeBase64 } from '../kernel/current.ts';
-import { EncryptionKey, isKid, KEY_BYTES, secretOf } from './key.ts';
+import { EncryptionKey, isKid, KEY_BYTES, parseSecretText, secretOf, secretText } from './key.ts';
 import { type HeldKey, heldKeysOf, isKeyState, type KeyRing, type KeyRingEntry, MAX_RING_KEYS, ringOf } from './keyring.ts';
 
 const TYPE = 'psp-key-ring';
 const VERSION = 1;
 /** Most characters of a ring's text: some 1,000 keys, three times over. */
 const MAX_TEXT_LENGTH = 1_048_576;
-const BASE64 = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 const KCV = /^[0-9a-f]{16}$/;
 
 /** `ring` as JSON text with every key that it still has. The text is the secret: seal it, or keep it as you keep a key. */
 export function formatKeyRing(ring: KeyRing): string {
-  const keys = heldKeysOf(ring).map(({ entry, key }) => (key === null ? entry : { ...entry, key: toBase64(secretOf(key)) }));
+  const keys = heldKeysOf(ring).map(({ entry, key }) => (key === null ? entry : { ...entry, key: secretText(secretOf(key)) }));
   return JSON.stringify({ type: TYPE, version: VERSION, keys });
 }
 
@@ -63,9 +61,12 @@ function readKey(place: string, value: unknown): HeldKey {
 
   if (!isTime(sinceMs)) throw malformed(`${place}.sinceMs`, 'whole milliseconds since 1970');
   if (notAfterMs !== undefined && !isTime(notAfterMs)) throw malformed(`${place}.notAfterMs`, 'whole milliseconds since 1970');
-  if (typeof key !== 'string' || !BASE64.test(key)) throw malformed(`${place}.key`, `the Base64 of ${KEY_BYTES} bytes`);
+  const bytes = typeof key === 'string' ? parseSecretText(key) : null;
+  if (bytes === null) throw malformed(`${place}.key`, `the Base64 of ${KEY_BYTES} bytes`);
   const limit = notAfterMs === undefined ? {} : { notAfterMs };
-  return { entry: { kid, state, kcv, sinceMs, ...limit, ...reason }, key: fromBase64(kid, key) };
+  const held = { entry: { kid, state, kcv, sinceMs, ...limit, ...reason }, key: new EncryptionKey(kid, bytes) };
+  clean(bytes);
+  return held;
 }
 
 function readObject(
@@ -94,21 +95,6 @@ function parseJson(text: string): unknown {
 
 function isTime(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function toBase64(bytes: Uint8Array): string {
-  const ascii = encodeBase64(bytes);
-  const text = new TextDecoder().decode(ascii);
-  clean(ascii);
-  return text;
-}
-
-function fromBase64(kid: string, text: string): EncryptionKey {
-  const ascii = new TextEncoder().encode(text);
-  const bytes = decodeBase64(ascii);
-  const key = new EncryptionKey(kid, bytes);
-  clean(ascii, bytes);
-  return key;
 }
 
 function malformed(place: string, expected: string): PspError {

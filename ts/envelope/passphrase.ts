@@ -21,9 +21,9 @@ import { SALT_BYTES } from './payload.ts';
 import { inspectAsText } from './redaction.ts';
 
 /** Bytes of the salt of the key derivation. */
-export const KDF_SALT_BYTES = 16;
+const KDF_SALT_BYTES = 16;
 /** Bytes of the body of such a wrap. */
-export const PASSPHRASE_BODY_BYTES: number = KDF_BYTES + KDF_SALT_BYTES + LOCAL_BODY_BYTES;
+const PASSPHRASE_BODY_BYTES: number = KDF_BYTES + KDF_SALT_BYTES + LOCAL_BODY_BYTES;
 
 /** How a {@link Passphrase} names and makes its wraps. */
 export interface PassphraseOptions {

@@ -37,8 +37,8 @@ export async function rewrapHeader(
   return runAsync(rewrapSteps(engines(), systemRandom, front, keys, newKeys, context));
 }
 
-/** {@link rewrapHeader} on given engines with given randomness: it draws what the wraps draw. Not public. */
-export function* rewrapSteps(
+/** {@link rewrapHeader} on given engines with given randomness: it draws what the wraps draw. */
+function* rewrapSteps(
   engines: Engines,
   random: RandomBytes,
   front: Uint8Array,

@@ -7,7 +7,7 @@
 import { isBytes } from '@noble/hashes/utils.js';
 import { PspError } from '../errors.ts';
 import { wrapAdditionalData } from './data-key.ts';
-import { KCV_BYTES, showKid, type Wrap } from './header.ts';
+import { KCV_BYTES, MAX_KID_BYTES, showKid, type Wrap } from './header.ts';
 import { KEY_BYTES } from './key.ts';
 
 /** Type of a wrap by a {@link KeyWrapper}. */
@@ -32,7 +32,8 @@ export function isKeyWrapper(source: unknown): source is KeyWrapper {
   const { id, wrap, unwrap } = source as Partial<Record<keyof KeyWrapper, unknown>>;
   if (typeof id !== 'string' || typeof wrap !== 'function' || typeof unwrap !== 'function') return false;
   const idBytes = new TextEncoder().encode(id).length;
-  if (idBytes < 1 || idBytes > 64) throw new RangeError(`id of a KeyWrapper: expected 1 to 64 bytes of UTF-8, got ${idBytes}`);
+  if (idBytes < 1 || idBytes > MAX_KID_BYTES)
+    throw new RangeError(`id of a KeyWrapper: expected 1 to ${MAX_KID_BYTES} bytes of UTF-8, got ${idBytes}`);
   if (/\p{Surrogate}/u.test(id)) throw new RangeError('id of a KeyWrapper: expected well-formed UTF-16, got a lone surrogate');
   return true;
 }

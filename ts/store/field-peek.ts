@@ -6,6 +6,7 @@ import { readFieldFile } from '../envelope/field-text.ts';
 import type { Unverified } from '../envelope/peek.ts';
 import { leavesOf } from './field-document.ts';
 import { parseDocuments } from './field-file.ts';
+import { toHex } from './hex.ts';
 
 /** What can be read of a file of sealed fields without a key. */
 export interface PeekedFields {
@@ -31,8 +32,9 @@ export function peekFields(file: Uint8Array): Unverified<PeekedFields> {
   const { header } = readFieldFile(file);
   const documents = parseDocuments(file);
   const fields = new Map([...leavesOf(documents)].map(([place, { $sealed }]) => [place, $sealed]));
-  const fileId = [...header.fileId].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { unverified: { fileId, wraps: header.wraps.map(({ type, kid }) => ({ type, kid })), ...documents, fields } };
+  return {
+    unverified: { fileId: toHex(header.fileId), wraps: header.wraps.map(({ type, kid }) => ({ type, kid })), ...documents, fields },
+  };
 }
 
 /**

@@ -3,6 +3,7 @@
  * is imported once, when it is first used; chunks may be in flight together. It is missing on pages over plain http.
  */
 
+import { concatBytes } from '@noble/hashes/utils.js';
 import { type AeadKey, type Engine, type HashName, type MacKey, TAG_BYTES } from './primitives.ts';
 
 /** `crypto.subtle` as an engine, or null where the runtime has none. */
@@ -17,8 +18,8 @@ function webCryptoEngine(subtle: SubtleCrypto): Engine {
     return {
       hash,
       async sign(message, more) {
-        const whole = more === undefined ? unshared(message) : join(message, more);
-        return new Uint8Array(await subtle.sign('HMAC', await imported(), whole));
+        const whole = more === undefined ? message : concatBytes(message, more);
+        return new Uint8Array(await subtle.sign('HMAC', await imported(), unshared(whole)));
       },
       wipe: () => undefined,
     };
@@ -69,11 +70,4 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 /** `bytes` as WebCrypto takes them: it refuses views of a SharedArrayBuffer, which every other engine reads, so those are copied. */
 function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : Uint8Array.from(bytes);
-}
-
-function join(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }
