@@ -5,6 +5,7 @@
 import { splitDotDomain } from '../session/cookie-spelling.ts';
 import { cookieIdentity } from '../session/identity.ts';
 import type { Cookie, Session } from '../session/session.ts';
+import { LATEST_TIME } from '../session/time.ts';
 import { LastOf, type Loss, lose, loseAll } from './loss.ts';
 import type { Place } from './place.ts';
 
@@ -22,9 +23,6 @@ export interface ReadResult {
   readonly session: Session;
   readonly losses: Loss[];
 }
-
-/** The last millisecond of the year 9999, the end of time for a Session. */
-export const MAX_TIME_MS = 253_402_300_799_999;
 
 /** No domain is longer (RFC 1035 section 2.3.4). */
 export const MAX_DOMAIN_LENGTH = 255;
@@ -121,9 +119,9 @@ export function readPath(place: Place): string {
 
 /** A time of a file as whole ms that a Session can hold: before 1970 is 1970, and after the year 9999 is the end of it, which is a loss. */
 export function clampTime(ms: number, pointer: string, losses: Loss[]): number {
-  if (ms <= MAX_TIME_MS) return Math.max(0, Math.round(ms));
+  if (ms <= LATEST_TIME) return Math.max(0, Math.round(ms));
   lose(losses, pointer, 'lossy', 'it is after the year 9999; it becomes the end of that year');
-  return MAX_TIME_MS;
+  return LATEST_TIME;
 }
 
 /** The flag beside a partition's site. Where a file leaves it out, true: what browsers take for the cookies that an embedded frame sets. */

@@ -8,13 +8,13 @@
  *     extensions    attributes that tough-cookie does not know: "Partitioned" among them
  */
 import type { Cookie, Session } from '../session/session.ts';
+import { LATEST_TIME } from '../session/time.ts';
 import {
   clampTime,
   cookieSession,
   isHost,
   loseAllButCookies,
   loseDetails,
-  MAX_TIME_MS,
   type ReadOptions,
   type ReadResult,
   readCookies,
@@ -155,5 +155,5 @@ function writeCookie({ name, value, domain, hostOnly, path, secure, httpOnly, sa
 }
 
 function timeText(ms: number): string {
-  return new Date(Math.min(Math.max(ms, 0), MAX_TIME_MS)).toISOString();
+  return new Date(Math.min(Math.max(ms, 0), LATEST_TIME)).toISOString();
 }

@@ -8,9 +8,6 @@ import type { IssueList } from '../issue.ts';
 import { checkOrigin, originOf } from './origin.ts';
 import { checkUnique } from './unique.ts';
 
-/** By its older name, until `ts/diff/` imports the identity itself. */
-export { storageKeyIdentity as storageKeyText } from '../identity.ts';
-
 /** All of `storage`, `coverage`, `permissions` and `credentials`. */
 export function checkStorage(state: StateShape, issues: IssueList): void {
   state.storage.forEach((storage, i) => {
