@@ -5,8 +5,8 @@
  */
 
 import { PspError } from '../ts/errors.ts';
-import type { DeleteOptions, PutOptions, RecordHead, Version } from '../ts/provider.ts';
-import { MAX_KEY_BYTES, MAX_METADATA_BYTES } from '../ts/provider.ts';
+import type { CallOptions, DeleteOptions, PageOptions, PutOptions, RecordHead, Version } from '../ts/provider.ts';
+import { MAX_KEY_BYTES, MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, MAX_PAGE_ITEMS } from '../ts/provider.ts';
 
 /** What a put or a delete demands of the value that is there now. */
 export interface Condition {
@@ -16,62 +16,116 @@ export interface Condition {
   readonly absent: boolean;
 }
 
-/** A put whose arguments are checked, and copied so that the caller may reuse its own. */
-export interface PutRequest {
+/** A put whose arguments are checked. */
+export interface PutRequest<V = Uint8Array> {
   readonly key: string;
-  readonly value: Uint8Array<ArrayBuffer>;
+  /** The caller's own: whoever keeps it beyond the first wait copies it. */
+  readonly value: V;
   readonly condition: Condition;
   readonly expiresAt: number | null;
+  /** A copy. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Bytes `from` (included) to `to` (excluded) of a value. */
+export interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A page of a listing whose options are checked. */
+export interface PageRequest {
+  /** '' for every key. */
+  readonly prefix: string;
+  /** What this provider gave as a cursor, or anything else that somebody made up; null for the first page. */
+  readonly cursor: string | null;
+  readonly limit: number;
+}
+
+const DEFAULT_PAGE_ITEMS = 256;
+/** The longest time that a timer of JavaScript can wait. */
+const MAX_TIMEOUT_MS = 0x7fff_ffff;
+
+/** No condition at all. */
+const ANY: Condition = { ifMatch: null, absent: false };
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 const utf8 = new TextEncoder();
+
+// What most keys look like. One byte each, so their length is their number of bytes.
+const isPlainKey = /^[\x20-\x7e]+$/;
 
 // With the u flag a paired surrogate is one code point of another category, so this finds lone ones only.
 const loneSurrogate = /\p{Surrogate}/u;
 
 /**
- * Returns when `key` may name a value: 1 to {@link MAX_KEY_BYTES} bytes of UTF-8, no NUL, no lone surrogate.
+ * Returns when `key` may name a value: 1 to `maxBytes` bytes of UTF-8, no NUL, no lone surrogate.
  * Otherwise `PROVIDER_INVALID_KEY`; a key that is no string is a TypeError.
  */
-export function checkKey(key: string): void {
+export function checkKey(key: string, maxBytes: number = MAX_KEY_BYTES): void {
   if (typeof key !== 'string') throw new TypeError(`key: expected a string, got ${typeof key}`);
+  if (isPlainKey.test(key) && key.length <= maxBytes) return;
   if (key === '') throw invalidKey('the key is empty', 0);
   // A code unit is at least one byte: this refuses a huge key without encoding it.
-  if (key.length > MAX_KEY_BYTES) throw invalidKey(`the key is longer than ${MAX_KEY_BYTES} bytes`, null);
+  if (key.length > maxBytes) throw invalidKey(`the key is longer than ${maxBytes} bytes`, null);
   if (loneSurrogate.test(key)) throw invalidKey('the key holds a lone surrogate', null);
-  const bytes = utf8.encode(key).length;
-  if (bytes > MAX_KEY_BYTES) throw invalidKey(`the key has ${bytes} bytes, at most ${MAX_KEY_BYTES} are allowed`, bytes);
+  const bytes = keyBytes(key);
+  if (bytes > maxBytes) throw invalidKey(`the key has ${bytes} bytes, at most ${maxBytes} are allowed`, bytes);
   if (key.includes('\0')) throw invalidKey('the key holds NUL', bytes);
 }
 
 /**
- * Checks the arguments of a put and copies the value and the metadata. Errors: those of {@link checkKey}; `PROVIDER_TOO_LARGE`
- * for metadata over {@link MAX_METADATA_BYTES}; TypeError for wrong types, lone surrogates in metadata or both conditions at
- * once; RangeError for an `expiresAt` that is not a safe non-negative integer.
+ * Checks what goes with the value of a put, and copies the metadata. Errors: `PROVIDER_TOO_LARGE` for metadata over {@link MAX_METADATA_BYTES} or
+ * {@link MAX_METADATA_ENTRIES}; TypeError for wrong types, lone surrogates in metadata or both conditions at once; RangeError for an
+ * `expiresAt` that is not a safe non-negative integer.
  */
-export function checkPut(key: string, value: Uint8Array, options: PutOptions = {}): PutRequest {
-  checkKey(key);
-  if (!(value instanceof Uint8Array)) throw new TypeError(`value: expected a Uint8Array, got ${typeof value}`);
-  const { ifMatch, ifNoneMatch, expiresAt } = options;
+export function checkPut<V>(key: string, value: V, options: Omit<PutOptions, keyof CallOptions>): PutRequest<V> {
+  const { ifMatch, ifNoneMatch, expiresAt, metadata } = options;
   if (ifMatch !== undefined && ifNoneMatch !== undefined) throw new TypeError('put: ifMatch and ifNoneMatch exclude each other');
   if (ifNoneMatch !== undefined && ifNoneMatch !== '*') throw new TypeError("ifNoneMatch: expected '*'");
-  if (expiresAt !== undefined && !(Number.isSafeInteger(expiresAt) && expiresAt >= 0)) {
-    throw new RangeError(`expiresAt: expected integer milliseconds since the epoch, got ${String(expiresAt)}`);
-  }
-  return {
-    key,
-    value: new Uint8Array(value),
-    condition: { ifMatch: checkVersion(ifMatch), absent: ifNoneMatch === '*' },
-    expiresAt: expiresAt ?? null,
-    metadata: copyMetadata(options.metadata ?? {}),
-  };
+  if (expiresAt !== undefined) checkTime('expiresAt', expiresAt);
+  const condition = ifMatch === undefined && ifNoneMatch === undefined ? ANY : conditionOf(ifMatch, ifNoneMatch === '*');
+  return { key, value, condition, expiresAt: expiresAt ?? null, metadata: metadata === undefined ? {} : copyMetadata(metadata) };
 }
 
-/** Checks the arguments of a delete. Errors as in {@link checkKey}; TypeError when `ifMatch` is no string. */
-export function checkDelete(key: string, options: DeleteOptions = {}): Condition {
-  checkKey(key);
-  return { ifMatch: checkVersion(options.ifMatch), absent: false };
+/** The condition of a delete or a touch. TypeError when `ifMatch` is no string. */
+export function checkMatch({ ifMatch }: DeleteOptions): Condition {
+  return ifMatch === undefined ? ANY : conditionOf(ifMatch, false);
+}
+
+/** RangeError unless `timeMs` is integer milliseconds since the epoch. */
+export function checkTime(name: string, timeMs: number): void {
+  if (Number.isSafeInteger(timeMs) && timeMs >= 0) return;
+  throw new RangeError(`${name}: expected integer milliseconds since the epoch, got ${String(timeMs)}`);
+}
+
+/** RangeError unless `timeoutMs` is a number of milliseconds that a timer can wait; 0: no limit. */
+export function checkTimeout(timeoutMs: number): void {
+  if (timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS) return;
+  throw new RangeError(`timeoutMs: expected 0 to ${MAX_TIMEOUT_MS} milliseconds, got ${String(timeoutMs)}`);
+}
+
+/** The range that is asked for, or null for the whole value. RangeError unless 0 <= from <= to, both safe integers. */
+export function checkRange(range: readonly [number, number] | undefined): ByteRange | null {
+  if (range === undefined) return null;
+  const [from, to] = range;
+  if (Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 0 && from <= to) return { from, to };
+  throw new RangeError(`range: expected integers 0 <= from <= to, got ${String(from)} and ${String(to)}`);
+}
+
+/** Checks the options of a page. TypeError for a prefix or cursor that is no string, RangeError for a limit out of range. */
+export function checkPage({ prefix, cursor, limit = DEFAULT_PAGE_ITEMS }: PageOptions): PageRequest {
+  if (cursor !== undefined && typeof cursor !== 'string') throw new TypeError(`cursor: expected a string, got ${typeof cursor}`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE_ITEMS) {
+    throw new RangeError(`limit: expected an integer from 1 to ${MAX_PAGE_ITEMS}, got ${String(limit)}`);
+  }
+  return { prefix: checkPrefix(prefix), cursor: cursor ?? null, limit };
+}
+
+/** A `PROVIDER_CURSOR`: what was given as a cursor is none of this listing's. */
+export function badCursor(): PspError {
+  return new PspError('PROVIDER_CURSOR', 'cursor: expected the cursor of the page before, got something else');
 }
 
 /** Returns the prefix to list, '' for every key. TypeError when it is no string. */
@@ -103,8 +157,9 @@ export function newVersion(): Version {
 
 /** `bytes` random bytes as lower-case hexadecimal digits. */
 export function randomHex(bytes: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(bytes));
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  let text = '';
+  for (const byte of crypto.getRandomValues(new Uint8Array(bytes))) text += HEX[byte]!;
+  return text;
 }
 
 /** The length of a key in bytes of UTF-8: what a message may say about it. */
@@ -116,13 +171,16 @@ function invalidKey(message: string, bytes: number | null): PspError {
   return new PspError('PROVIDER_INVALID_KEY', message, { details: { keyBytes: bytes } });
 }
 
-function checkVersion(version: Version | undefined): Version | null {
-  if (version !== undefined && typeof version !== 'string') throw new TypeError(`ifMatch: expected a version, got ${typeof version}`);
-  return version ?? null;
+function conditionOf(ifMatch: Version | undefined, absent: boolean): Condition {
+  if (ifMatch !== undefined && typeof ifMatch !== 'string') throw new TypeError(`ifMatch: expected a version, got ${typeof ifMatch}`);
+  return { ifMatch: ifMatch ?? null, absent };
 }
 
 function copyMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(metadata);
+  if (entries.length > MAX_METADATA_ENTRIES) {
+    throw new PspError('PROVIDER_TOO_LARGE', `metadata: expected at most ${MAX_METADATA_ENTRIES} names, got ${entries.length}`);
+  }
   let bytes = 0;
   for (const [name, text] of entries) {
     if (typeof text !== 'string') throw new TypeError(`metadata: expected strings, got ${typeof text}`);

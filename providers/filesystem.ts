@@ -5,13 +5,14 @@
  * filesystem/name.ts, the lock in filesystem/lock.ts. For Node, Deno and Bun on a local file system, tested on Linux.
  */
 
-import type { Dirent } from 'node:fs';
-import { opendir, rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PspError } from '../ts/errors.ts';
-import type { DeleteOptions, ListOptions, PutOptions, RecordHead, StorageProvider, StoredRecord } from '../ts/provider.ts';
-import { type Condition, checkCondition, checkDelete, checkKey, checkPrefix, checkPut, isLive, keyBytes, newVersion } from './contract.ts';
-import { hasCode, reportFailures, translateFailure } from './filesystem/failure.ts';
+import type { Capabilities, DamagedRecord, ListPage, RecordHead, StorageProvider } from '../ts/provider.ts';
+import { MAX_KEY_BYTES } from '../ts/provider.ts';
+import { badCursor, type Condition, checkCondition, isLive, keyBytes, newVersion, type PageRequest } from './contract.ts';
+import { crc32 } from './crc32.ts';
+import { hasCode, reportFailures } from './filesystem/failure.ts';
 import { type Durability, readHeader, readRecord, removeFile, syncDirectory, writeNewFile } from './filesystem/file.ts';
 import { type HeldLock, withLock } from './filesystem/lock.ts';
 import { isRecordName, isShardName, nameKey, readKey } from './filesystem/name.ts';
@@ -19,8 +20,23 @@ import { newOwner } from './filesystem/owner.ts';
 import { takeTurn } from './filesystem/queue.ts';
 import { corrupt, encodeHeader, MAX_VALUE_BYTES, type RecordHeader } from './filesystem/record.ts';
 import { openRoot, temporaryName } from './filesystem/root.ts';
+import { provide } from './provide.ts';
 
 export type { Durability } from './filesystem/file.ts';
+
+const CAPABILITIES: Capabilities = {
+  conditionalPut: true,
+  conditionalDelete: true,
+  touch: false,
+  ranges: false,
+  streams: false,
+  sweep: false,
+  strongReads: true,
+  orderedList: false,
+  exactList: true,
+  maxKeyBytes: MAX_KEY_BYTES,
+  maxValueBytes: MAX_VALUE_BYTES,
+};
 
 /** How {@link filesystem} is made. */
 export interface FilesystemOptions {
@@ -71,11 +87,40 @@ export function filesystem(options: FilesystemOptions): StorageProvider {
     if (condition.absent || condition.ifMatch !== null) checkCondition(condition, await readLive(path, key));
   }
 
-  return {
-    name: 'filesystem',
+  async function readPage({ prefix, cursor, limit }: PageRequest): Promise<ListPage> {
+    const items: RecordHead[] = [];
+    const damaged: DamagedRecord[] = [];
+    const from = cursor === null ? START : readCursor(cursor, prefix);
+    const root = await directories.find();
+    if (root === null) return { items, damaged, cursor: null };
+    for await (const { shard, record, error } of walkRecords(root, from)) {
+      if (record === null) {
+        damaged.push({ key: null, error: error! });
+        continue;
+      }
+      const spelled = readKey(record);
+      if (spelled !== null && !spelled.startsWith(prefix)) continue;
+      try {
+        const header = await readHeader(join(root, shard, record));
+        if (header === null) continue; // Deleted since the directory was read.
+        const own = nameKey(header.key);
+        if (own.shard !== shard || own.record !== record) throw corrupt('a record lies under the name of another key');
+        if (header.key.startsWith(prefix) && isLive(header.expiresAt, now())) items.push(headOf(header));
+      } catch (error) {
+        if (!(error instanceof PspError) || error.code !== 'PROVIDER_CORRUPT') throw error;
+        damaged.push({ key: spelled, error });
+      }
+      if (items.length + damaged.length >= limit) return { items, damaged, cursor: writeCursor({ shard, record }, prefix) };
+    }
+    return { items, damaged, cursor: null };
+  }
 
-    async get(key: string): Promise<StoredRecord | null> {
-      checkKey(key);
+  return provide({
+    name: 'filesystem',
+    capabilities: CAPABILITIES,
+    timeoutMs: 0,
+
+    async get(key) {
       const name = nameKey(key);
       return reportFailures('read a value', async () => {
         const shard = await directories.findShard(name.shard);
@@ -86,11 +131,17 @@ export function filesystem(options: FilesystemOptions): StorageProvider {
       });
     },
 
-    async put(key: string, value: Uint8Array, putOptions?: PutOptions): Promise<RecordHead> {
-      const { condition, value: copy, expiresAt, metadata } = checkPut(key, value, putOptions);
-      if (copy.length > MAX_VALUE_BYTES) {
-        throw new PspError('PROVIDER_TOO_LARGE', `value: expected at most ${MAX_VALUE_BYTES} bytes, got ${copy.length}`);
-      }
+    async head(key) {
+      const name = nameKey(key);
+      return reportFailures('read a value', async () => {
+        const shard = await directories.findShard(name.shard);
+        const header = shard === null ? null : await readLive(join(shard, name.record), key);
+        return header === null ? null : headOf(header);
+      });
+    },
+
+    async put({ key, value, condition, expiresAt, metadata }) {
+      const copy = new Uint8Array(value);
       const name = nameKey(key);
       const head = { key, version: newVersion(), size: copy.length, expiresAt, metadata };
       return reportFailures('store a value', async () => {
@@ -116,8 +167,7 @@ export function filesystem(options: FilesystemOptions): StorageProvider {
       });
     },
 
-    async delete(key: string, deleteOptions?: DeleteOptions): Promise<boolean> {
-      const condition = checkDelete(key, deleteOptions);
+    async delete(key, condition) {
       const name = nameKey(key);
       return reportFailures('delete a value', async () => {
         const shard = await directories.findShard(name.shard);
@@ -139,25 +189,14 @@ export function filesystem(options: FilesystemOptions): StorageProvider {
       });
     },
 
-    async *list(listOptions: ListOptions = {}): AsyncGenerator<RecordHead> {
-      const prefix = checkPrefix(listOptions.prefix);
-      try {
-        const root = await directories.find();
-        if (root === null) return;
-        for await (const { shard, record } of walkRecords(root)) {
-          const spelled = readKey(record);
-          if (spelled !== null && !spelled.startsWith(prefix)) continue;
-          const header = await readHeader(join(root, shard, record));
-          if (header === null) continue; // Deleted since the directory was read.
-          const own = nameKey(header.key);
-          if (own.shard !== shard || own.record !== record) throw corrupt('a record lies under the name of another key');
-          if (header.key.startsWith(prefix) && isLive(header.expiresAt, now())) yield headOf(header);
-        }
-      } catch (error) {
-        throw translateFailure('list the values', error);
-      }
+    async listPage(request) {
+      return reportFailures('list the values', () => readPage(request));
     },
-  };
+
+    async ping() {
+      await reportFailures('look at the root', () => directories.find());
+    },
+  });
 }
 
 // A damaged record is there: deleting it is how a user gets rid of it.
@@ -170,23 +209,46 @@ async function isThere(readLive: () => Promise<RecordHeader | null>): Promise<bo
   }
 }
 
-/** The records below a root, as the directories are read: memory does not grow with their number. */
-async function* walkRecords(root: string): AsyncGenerator<{ shard: string; record: string }> {
-  for await (const shard of await opendir(root)) {
-    if (!isShardName(shard.name)) continue;
-    if (!shard.isDirectory()) throw corrupt('expected a directory under the name of a shard, found something else');
-    for await (const entry of readShard(join(root, shard.name))) {
-      if (isRecordName(entry.name)) yield { shard: shard.name, record: entry.name };
+interface Place {
+  readonly shard: string;
+  readonly record: string;
+}
+
+const START: Place = { shard: '', record: '' };
+
+/** The records below a root after a place, by shard and name. `record` is null for what lies in the place of a shard. */
+async function* walkRecords(root: string, from: Place): AsyncGenerator<{ shard: string; record: string | null; error?: PspError }> {
+  const shards = (await readdir(root, { withFileTypes: true })).filter(({ name }) => isShardName(name) && name >= from.shard);
+  for (const shard of shards.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (!shard.isDirectory()) {
+      const error = corrupt('expected a directory under the name of a shard, found something else');
+      yield { shard: shard.name, record: null, error };
+      continue;
     }
+    const names = (await readShard(join(root, shard.name))).filter((name) => isRecordName(name));
+    for (const record of names.sort()) if (shard.name > from.shard || record > from.record) yield { shard: shard.name, record };
   }
 }
 
-async function* readShard(path: string): AsyncGenerator<Dirent> {
+async function readShard(path: string): Promise<string[]> {
   try {
-    yield* await opendir(path);
+    return await readdir(path);
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error; // Somebody removed the shard; it holds no record now.
+    if (hasCode(error, 'ENOENT')) return []; // Somebody removed the shard; it holds no record now.
+    throw error;
   }
+}
+
+function writeCursor({ shard, record }: Place, prefix: string): string {
+  const place = `${shard}/${record}`;
+  return `${place}:${crc32(Buffer.from(`${place}\0${prefix}`)).toString(16)}`;
+}
+
+function readCursor(cursor: string, prefix: string): Place {
+  const [place = '', rest] = cursor.split(':');
+  const [shard = '', record = ''] = place.split('/');
+  if (rest === undefined || !isShardName(shard) || writeCursor({ shard, record }, prefix) !== cursor) throw badCursor();
+  return { shard, record };
 }
 
 function checkOwnKey(header: RecordHeader, key: string): void {

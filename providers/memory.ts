@@ -3,14 +3,33 @@
  * contract. Nothing survives the process and nothing is shared between two calls of {@link memory}.
  */
 
-import type { DeleteOptions, ListOptions, PutOptions, RecordHead, StorageProvider, StoredRecord } from '../ts/provider.ts';
-import { checkCondition, checkDelete, checkKey, checkPrefix, checkPut, isLive, newVersion } from './contract.ts';
+import type { Capabilities, RecordHead, StorageProvider, StoredRecord } from '../ts/provider.ts';
+import { MAX_KEY_BYTES } from '../ts/provider.ts';
+import { badCursor, checkCondition, isLive, newVersion } from './contract.ts';
+import { type ProviderCore, provide } from './provide.ts';
 
 /** How {@link memory} is made. */
 export interface MemoryOptions {
   /** Milliseconds since the epoch; `Date.now` when not given. */
   readonly now?: () => number;
 }
+
+const CAPABILITIES: Capabilities = {
+  conditionalPut: true,
+  conditionalDelete: true,
+  touch: true,
+  ranges: true,
+  streams: false,
+  sweep: true,
+  strongReads: true,
+  orderedList: false,
+  exactList: true,
+  maxKeyBytes: MAX_KEY_BYTES,
+  maxValueBytes: 0x7fff_ffff,
+};
+
+/** A cursor is the last key of its page behind this mark. */
+const CURSOR_MARK = 'after ';
 
 /**
  * A new, empty provider in memory. Every operation runs to its end without waiting, which is what makes its conditions atomic.
@@ -21,7 +40,10 @@ export interface MemoryOptions {
  * await provider.put('login', new Uint8Array([3]), { ifMatch: version });
  */
 export function memory(options: MemoryOptions = {}): StorageProvider {
-  const now = options.now ?? Date.now;
+  return provide(memoryCore(options.now ?? Date.now));
+}
+
+function memoryCore(now: () => number): ProviderCore {
   const records = new Map<string, StoredRecord>();
 
   // An expired value is dropped when it is met: it can never be read again, so it need not take memory.
@@ -35,34 +57,57 @@ export function memory(options: MemoryOptions = {}): StorageProvider {
 
   return {
     name: 'memory',
+    capabilities: CAPABILITIES,
+    timeoutMs: 0,
 
-    async get(key: string): Promise<StoredRecord | null> {
-      checkKey(key);
+    async get(key, range) {
       const record = live(key);
-      return record === null ? null : { ...headOf(record), value: new Uint8Array(record.value) };
+      if (record === null) return null;
+      return { ...headOf(record), value: record.value.slice(range?.from, range?.to) };
     },
 
-    async put(key: string, value: Uint8Array, putOptions?: PutOptions): Promise<RecordHead> {
-      const { condition, expiresAt, metadata, value: copy } = checkPut(key, value, putOptions);
+    async head(key) {
+      const record = live(key);
+      return record === null ? null : headOf(record);
+    },
+
+    async put({ key, value, condition, expiresAt, metadata }) {
       checkCondition(condition, live(key));
-      const record = { key, version: newVersion(), size: copy.length, expiresAt, metadata, value: copy };
+      const record = { key, version: newVersion(), size: value.length, expiresAt, metadata, value: new Uint8Array(value) };
       records.set(key, record);
       return headOf(record);
     },
 
-    async delete(key: string, deleteOptions?: DeleteOptions): Promise<boolean> {
-      const condition = checkDelete(key, deleteOptions);
+    async delete(key, condition) {
       checkCondition(condition, live(key));
       return records.delete(key);
     },
 
-    async *list(listOptions: ListOptions = {}): AsyncGenerator<RecordHead> {
-      const prefix = checkPrefix(listOptions.prefix);
-      // A copy of the keys: a Map's own iterator would also visit what is put meanwhile, without end if every step puts.
-      for (const key of [...records.keys()]) {
-        const record = key.startsWith(prefix) ? live(key) : null;
-        if (record !== null) yield headOf(record);
-      }
+    async touch(key, expiresAt, condition) {
+      const record = live(key);
+      checkCondition(condition, record);
+      if (record === null) return null;
+      const touched = { ...record, expiresAt, version: newVersion() };
+      records.set(key, touched);
+      return headOf(touched);
+    },
+
+    async listPage({ prefix, cursor, limit }) {
+      if (cursor !== null && !cursor.startsWith(CURSOR_MARK)) throw badCursor();
+      const after = cursor === null ? '' : cursor.slice(CURSOR_MARK.length);
+      const keys = [...records.keys()].filter((key) => key > after && key.startsWith(prefix) && live(key) !== null).sort();
+      const items = keys.slice(0, limit).map((key) => headOf(records.get(key)!));
+      return { items, damaged: [], cursor: keys.length > limit ? `${CURSOR_MARK}${keys[limit - 1]!}` : null };
+    },
+
+    async sweep() {
+      const before = records.size;
+      for (const key of [...records.keys()]) live(key);
+      return { expired: before - records.size, orphans: 0 };
+    },
+
+    async ping() {
+      // There is nothing that could fail to answer.
     },
   };
 }

@@ -48,8 +48,39 @@ const LAYERS: readonly Layer[] = [
   { name: 'adapters', places: ['ts/adapters/'], layers: ['session', 'kernel', 'digest', 'errors'], packages: [] },
   { name: 'store', places: ['ts/store/'], layers: ['blob', 'envelope', 'session', 'merge', 'diff', 'provider', 'errors'], packages: [] },
   { name: 'providers', places: ['providers/'], layers: ['provider', 'errors'], packages: ['node:'] },
+  // Each with its own client library, which its own entry alone loads.
+  {
+    name: 'lmdb',
+    places: ['providers/lmdb.ts', 'providers/lmdb/'],
+    layers: ['providers', 'provider', 'errors'],
+    packages: ['node:', 'lmdb'],
+  },
+  {
+    name: 'redis',
+    places: ['providers/redis.ts', 'providers/redis/'],
+    layers: ['providers', 'provider', 'errors'],
+    packages: ['node:', 'ioredis'],
+  },
+  {
+    name: 's3',
+    places: ['providers/s3.ts', 'providers/s3/'],
+    layers: ['providers', 'provider', 'errors'],
+    packages: ['node:', '@aws-sdk/', '@smithy/'],
+  },
+  // Runs inside Workers: no node: at all.
+  {
+    name: 'cloudflare-kv',
+    places: ['providers/cloudflare-kv.ts', 'providers/cloudflare-kv/'],
+    layers: ['providers', 'provider', 'errors'],
+    packages: [],
+  },
   { name: 'entry', places: ['ts/index.ts', 'ts/index.workerd.ts', 'ts/portable.ts'], layers: BELOW_ENTRY, packages: [] },
-  { name: 'cli', places: ['ts/cli/'], layers: ['entry', 'providers', ...BELOW_ENTRY], packages: ['node:'] },
+  {
+    name: 'cli',
+    places: ['ts/cli/'],
+    layers: ['entry', 'providers', 'lmdb', 'redis', 's3', 'cloudflare-kv', ...BELOW_ENTRY],
+    packages: ['node:'],
+  },
   { name: 'assembly', places: ['assembly/'], layers: [], packages: [] },
 ];
 
@@ -87,7 +118,7 @@ test('no import goes in a circle', async () => {
 test('the reading of import lines is not blind: every kind is found in the sources', async () => {
   const modules = await readModules();
   const found = (file: string) => readImports(modules.get(file) ?? '').map((one) => one.specifier);
-  expect(found('providers/memory.ts')).toEqual(['../ts/provider.ts', './contract.ts']);
+  expect(found('providers/memory.ts')).toEqual(['../ts/provider.ts', '../ts/provider.ts', './contract.ts', './provide.ts']);
   expect(found('providers/filesystem.ts')).toContain('./filesystem/file.ts');
 });
 
@@ -126,6 +157,8 @@ test.each([
   ['ts/adapters/cdp.ts', 'ws', 'entry may import'],
   ['providers/memory.ts', '../ts/session/session.ts', 'providers may import'],
   ['providers/memory.ts', 'ioredis', 'providers may import'],
+  ['providers/redis.ts', 'lmdb', 'redis may import'],
+  ['providers/cloudflare-kv.ts', 'node:fs', 'cloudflare-kv may import'],
   ['assembly/base64.ts', '../ts/errors.ts', 'assembly may import'],
   ['ts/errors.ts', '../bench/harness.ts', 'no layer has'],
   ['providers/filesystem.ts', '../test/contract/provider.ts', 'no layer has'],

@@ -13,6 +13,7 @@ import { diffSessions as sessions } from './diff/diff.ts';
 import { dearmor as fromArmor, armor as toArmor } from './envelope/armor.ts';
 import { withCompiledBase64, withCompiledDiff } from './kernel/select.ts';
 import { diffBlobs as blobs, compareBlobs as compareInBlobs } from './store/compare.ts';
+import { openFields as openValues, openSealedFields as openValuesWithHead, sealFields as sealValues } from './store/field-file.ts';
 
 export {
   activeKernel,
@@ -53,3 +54,9 @@ export const compareBlobs: typeof compareInBlobs = /* @__PURE__ */ withCompiledD
 export const armor: typeof toArmor = /* @__PURE__ */ withCompiledBase64(toArmor);
 /** {@link fromArmor}, with the compiled kernel where the platform lets it start. */
 export const dearmor: typeof fromArmor = /* @__PURE__ */ withCompiledBase64(fromArmor);
+/** {@link sealValues}, with the compiled kernel where the platform lets it start. */
+export const sealFields: typeof sealValues = /* @__PURE__ */ withCompiledBase64(sealValues);
+/** {@link openValues}, with the compiled kernel where the platform lets it start. */
+export const openFields: typeof openValues = /* @__PURE__ */ withCompiledBase64(openValues);
+/** {@link openValuesWithHead}, with the compiled kernel where the platform lets it start. */
+export const openSealedFields: typeof openValuesWithHead = /* @__PURE__ */ withCompiledBase64(openValuesWithHead);

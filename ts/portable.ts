@@ -87,7 +87,26 @@ export {
 } from './kernel/current.ts';
 export type { Base64Alphabet, KernelKind } from './kernel/kernel.ts';
 export { decodeBase64Text, encodeBase64Text } from './kernel/text.ts';
-export type { DeleteOptions, ListOptions, PutOptions, RecordHead, StorageProvider, StoredRecord, Version } from './provider.ts';
+export type {
+  CallOptions,
+  Capabilities,
+  DamagedRecord,
+  DeleteOptions,
+  GetOptions,
+  Health,
+  ListOptions,
+  ListPage,
+  PageOptions,
+  PutItem,
+  PutOptions,
+  RecordHead,
+  StorageProvider,
+  StoredRecord,
+  StoredStream,
+  SweepReport,
+  TouchOptions,
+  Version,
+} from './provider.ts';
 export { assertSession, validateSession } from './session/check.ts';
 export { COOKIE_CAP_MS, type CookieCapNotice, cookieCapNotices } from './session/cookie-cap.ts';
 export { type EffectiveExpiry, effectiveExpiries, effectiveExpiry } from './session/effective.ts';
@@ -155,7 +174,7 @@ export { type ValidateOptions, validateDocument } from './session/validate.ts';
 export { type AuditEntry, type AuditLog, type AuditOutcome, type VerifiedAudit, verifyAudit } from './store/audit.ts';
 export type { RotationCheckpoint } from './store/checkpoint.ts';
 export { type BlobCompareOptions, type BlobDiffOptions, compareBlobs, diffBlobs } from './store/compare.ts';
-export { openFields, rewrapFields, type SealFieldsOptions, sealFields } from './store/field-file.ts';
+export { type OpenedFields, openFields, openSealedFields, rewrapFields, type SealFieldsOptions, sealFields } from './store/field-file.ts';
 export { compareFields, type FieldChange, type PeekedFields, peekFields } from './store/field-peek.ts';
 export { type RotateOptions, type RotationFailure, type RotationProgress, type RotationResult, rotateStore } from './store/rotate.ts';
 export type { RotationKeys, RotationMode } from './store/rotation-keys.ts';

@@ -73,7 +73,8 @@ describe('a file around values', () => {
     const frame = readFieldFile(file);
     expect(frame.lines.buffer).toBe(file.buffer);
     expect(toHex(frame.lines)).toBe(toHex(LINES));
-    const opened = await openFieldCipher([KEY], { sessionId: 's' }, frame);
+    const { cipher: opened, kid } = await openFieldCipher([keyOf('b', 2), KEY], { sessionId: 's' }, frame);
+    expect(kid).toBe(KEY.kid);
     const sealed = await cipher.seal(PLACE, plaintextOf(3), 1, salt());
     expect(toHex((await opened.open(PLACE, sealed))!)).toBe(toHex(plaintextOf(3)));
     expect(await codeOf(() => openFieldCipher([KEY], {}, frame))).toBe('ENVELOPE_CONTEXT');

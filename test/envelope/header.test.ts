@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_HEADER_BYTES, parseHeader, type Wrap, writeImmutable, writeMutable } from '../../ts/envelope/header.ts';
+import { MAX_HEADER_BYTES, parseHeader, type Wrap, writeImmutable } from '../../ts/envelope/header.ts';
 import { open } from '../../ts/envelope/open.ts';
 import { MAX_PLAINTEXT_BYTES } from '../../ts/envelope/payload.ts';
 import { peek } from '../../ts/envelope/peek.ts';
 import { codeOf, failureOf, keyOf, plaintextOf, toHex } from './fixture.ts';
+import { oracleMutable } from './oracle.ts';
 
 const MAC = new Uint8Array(32).fill(0xcc);
 const FIELDS = {
@@ -16,7 +17,7 @@ const A: Uint8Array = writeImmutable(FIELDS);
 const LOCAL: Wrap = { type: 1, kid: 'k', kcv: new Uint8Array(8).fill(1), body: new Uint8Array(72).fill(2) };
 
 function headerOf(wraps: readonly Wrap[], a = A): Uint8Array {
-  return Buffer.concat([a, writeMutable(wraps), MAC]);
+  return Buffer.concat([a, oracleMutable(wraps.map((wrap) => ({ ...wrap, kid: Buffer.from(wrap.kid) }))), MAC]);
 }
 
 /** Part A with its plaintext length replaced. */

@@ -101,15 +101,18 @@ export function oracleSeal(blob: OracleBlob): Buffer {
   const contextMac = hmac256(x(blob.dataKey, 'psp/env@1 context').subarray(0, 32), blob.context);
   const magic = Buffer.from('PSPE\x01\x01', 'latin1');
   const a = Buffer.concat([magic, u16(blob.flags ?? 0), blob.blobId, u64(blob.length ?? blob.plaintext.length), contextMac]);
-  const wraps = blob.wraps.map((wrap) => {
-    const { type, kid, kcv, body } = 'key' in wrap ? localWrap(wrap, wrap.dataKey ?? blob.dataKey, a) : wrap;
-    return Buffer.concat([u8(type), u8(kid.length), kid, kcv, u16(body.length), body]);
-  });
-  const b = Buffer.concat([u8(blob.mutableFlags ?? 0), u8(wraps.length), ...wraps]);
+  const wraps = blob.wraps.map((wrap) => ('key' in wrap ? localWrap(wrap, wrap.dataKey ?? blob.dataKey, a) : wrap));
+  const b = oracleMutable(wraps, blob.mutableFlags);
   const payloadContext = Buffer.concat([Buffer.from('psp/payload@1\0'), a]);
   const payload = oraclePayload(x(blob.dataKey, 'psp/env@1 payload').subarray(0, 32), payloadContext, blob.payloadSalt, blob.plaintext);
   const c = hmac256(x(blob.dataKey, 'psp/env@1 header-mac').subarray(0, 32), a, b, payload.subarray(0, 56));
   return Buffer.concat([a, b, c, payload]);
+}
+
+/** Part B of a header. */
+export function oracleMutable(wraps: readonly RawWrap[], mutableFlags = 0): Buffer {
+  const parts = wraps.map(({ type, kid, kcv, body }) => Buffer.concat([u8(type), u8(kid.length), kid, kcv, u16(body.length), body]));
+  return Buffer.concat([u8(mutableFlags), u8(wraps.length), ...parts]);
 }
 
 function localWrap({ key, salt }: OracleWrap, dataKey: Uint8Array, a: Uint8Array): RawWrap {

@@ -10,8 +10,9 @@ import { toFields } from '../../ts/store/field-document.ts';
 import { openFields, sealFields } from '../../ts/store/field-file.ts';
 import { compareFields, peekFields } from '../../ts/store/field-peek.ts';
 import { bytesOf, FULL_SESSION, resolve } from '../blob/fixture.ts';
+import { codeOf, failureOf } from '../envelope/fixture.ts';
 import { session as anySession } from '../session/arbitrary.ts';
-import { CONTEXT, cookieOf, KEY, linesOf, SMALL, textOfFile } from './field-fixture.ts';
+import { CONTEXT, cookieOf, edited, KEY, linesOf, reauthenticated, SMALL, textOfFile } from './field-fixture.ts';
 
 const seal = (session: Session, previous?: Uint8Array): Promise<Uint8Array<ArrayBuffer>> =>
   sealFields(session, KEY, CONTEXT, previous === undefined ? {} : { previous });
@@ -141,6 +142,37 @@ describe('sealed again over its previous text, a file', () => {
     await expect(seal(SMALL, tampered)).rejects.toMatchObject({ code: 'ENVELOPE_TAMPERED' });
     await expect(sealFields(SMALL, KEY, {}, { previous: first })).rejects.toMatchObject({ code: 'ENVELOPE_CONTEXT' });
     await expect(sealFields(SMALL, generateKey('other'), CONTEXT, { previous: first })).rejects.toMatchObject({ code: 'KEY_UNKNOWN' });
+  });
+});
+
+describe('minRevision', () => {
+  it('refuses a file of a lower revision, though all of it is authentic, and takes no revision but an integer', async () => {
+    const file = await seal({ ...SMALL, revision: 7 });
+    for (const minRevision of [0, 6, 7]) {
+      expect((await openFields(file, KEY, CONTEXT, { minRevision })).revision).toBe(7);
+    }
+    const error = await failureOf(() => openFields(file, KEY, CONTEXT, { minRevision: 8 }));
+    expect([error.code, error.details]).toEqual(['ENVELOPE_ROLLBACK', { minRevision: 8, revision: 7 }]);
+    for (const minRevision of [-1, 0.5, Number.NaN, 2 ** 53]) {
+      await expect(openFields(file, KEY, CONTEXT, { minRevision })).rejects.toThrow(RangeError);
+    }
+  });
+
+  it('tells an older version of a file from the newer one that it is put in the place of', async () => {
+    const older = await seal(SMALL);
+    const newer = await seal({ ...SMALL, revision: 2, cookies: [cookieOf('sid', 'renewed')] }, older);
+    expect((await openFields(older, KEY, CONTEXT)).revision).toBe(1);
+    expect(await codeOf(() => openFields(older, KEY, CONTEXT, { minRevision: 2 }))).toBe('ENVELOPE_ROLLBACK');
+    expect((await openFields(newer, KEY, CONTEXT, { minRevision: 2 })).cookies).toHaveLength(1);
+  });
+
+  it('is asked last: a changed file is tampered, whatever revision it claims', async () => {
+    const claims = edited(await seal(SMALL), (text) => text.replace('"revision":1', '"revision":9'));
+    expect(await codeOf(() => openFields(claims, KEY, CONTEXT, { minRevision: 5 }))).toBe('ENVELOPE_TAMPERED');
+    const older = await seal(SMALL);
+    expect(await codeOf(() => openFields(older, KEY, {}, { minRevision: 5 }))).toBe('ENVELOPE_CONTEXT');
+    const broken = await reauthenticated(older, (lines) => lines.replace('"httpOnly":true', '"httpOnly":"yes"'));
+    expect(await codeOf(() => openFields(broken, KEY, CONTEXT, { minRevision: 5 }))).toBe('SESSION_INVALID');
   });
 });
 

@@ -61,7 +61,7 @@ export async function reauthenticated(
   key: EncryptionKey = KEY,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const frame = readFieldFile(file);
-  const cipher = await openFieldCipher([key], null, frame);
+  const { cipher } = await openFieldCipher([key], null, frame);
   const before = new TextDecoder().decode(frame.lines);
   const after = edit(before);
   if (after === before) throw new Error('the edit changed nothing');

@@ -188,7 +188,7 @@ describe.each(BOTH)('%s', (mode) => {
       put: (key, value, options) => {
         if (key !== 'blob-0000' || damaged) return provider.put(key, value, options);
         damaged = true;
-        return provider.put(key, flip(value, value.length - 3), options);
+        return provider.put(key, flip(value as Uint8Array, (value as Uint8Array).length - 3), options);
       },
     });
     const { done, failed } = await rotateStore(bad, promoted(), { mode, contextOf, now });

@@ -121,12 +121,5 @@ export function logOf(keys: AuditLog['keys'], text = ''): AuditLog & { text: str
 
 /** `provider` with some of its operations replaced. */
 export function withFault(provider: StorageProvider, fault: Partial<StorageProvider>): StorageProvider {
-  return {
-    name: provider.name,
-    get: (key) => provider.get(key),
-    put: (key, value, options) => provider.put(key, value, options),
-    delete: (key, options) => provider.delete(key, options),
-    list: (options) => provider.list(options),
-    ...fault,
-  };
+  return { ...provider, ...fault };
 }

@@ -172,6 +172,7 @@ export function names(): void {
     | 'readBlob'
     | 'reseal'
     | 'openFields'
+    | 'openSealedFields'
     | 'peekFields'
     | 'compareFields'
     | 'sealFields'

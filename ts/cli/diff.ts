@@ -5,11 +5,13 @@
 import { parseArgs } from 'node:util';
 import type { SessionDiff } from '../diff/difference.ts';
 import { countKinds, renderDiff, renderStat } from '../diff/render.ts';
+import type { SealContext } from '../envelope/context.ts';
 import { isFieldFile } from '../envelope/field-text.ts';
 import { base64Of } from '../formats/base64-text.ts';
 import type { Section } from '../session/session.ts';
 import { diffBlobs } from '../store/compare.ts';
 import { compareFields, type FieldChange } from '../store/field-peek.ts';
+import { CONTEXT_OPTIONS, contextFrom } from './context-option.ts';
 import { usage } from './failure.ts';
 import { readWhole } from './file.ts';
 import { type CliKey, findKey, KEY_OPTIONS, readKey } from './key-source.ts';
@@ -26,7 +28,7 @@ export async function runDiff(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { ...KEY_OPTIONS, json: { type: 'boolean' }, stat: { type: 'boolean' }, reveal: { type: 'boolean' } },
+    options: { ...KEY_OPTIONS, ...CONTEXT_OPTIONS, json: { type: 'boolean' }, stat: { type: 'boolean' }, reveal: { type: 'boolean' } },
   });
   const [pathA, pathB, ...more] = positionals;
   if (pathA === undefined || pathB === undefined || more.length > 0) throw usage('diff needs two files, A and B');
@@ -35,15 +37,16 @@ export async function runDiff(args: readonly string[]): Promise<void> {
   // Looked for once: a descriptor or a prompt gives it only once.
   const key = isClear(fileA) && isClear(fileB) ? null : await (needsNoKey ? findKey(values) : readKey(values));
   if (needsNoKey && key === null) return showFields(compareFields(fileA, fileB).unverified, values.json === true);
-  const [a, b] = [await clearBlob(fileA, key), await clearBlob(fileB, key)];
+  const context = contextFrom(values);
+  const [a, b] = [await clearBlob(fileA, key, context), await clearBlob(fileB, key, context)];
   const diff = await diffBlobs(a, b, { reveal: values.reveal === true });
   process.stdout.write(await show(diff, values));
   if (isDifferent(diff)) process.exitCode = EXIT_DIFFERENT;
 }
 
-/** The blob of a file that `key` opens, or that is not sealed. */
-async function clearBlob(file: Uint8Array, key: CliKey | null): Promise<Uint8Array> {
-  return key === null || isClear(file) ? file : openFile(file, key);
+/** The blob of a file that `key` opens for `context`, or that is not sealed. */
+async function clearBlob(file: Uint8Array, key: CliKey | null, context: SealContext): Promise<Uint8Array> {
+  return key === null || isClear(file) ? file : openFile(file, key, context);
 }
 
 /** Without a key: which sealed values differ, and not to what. What stands in the clear is for a diff of text. */

@@ -96,7 +96,7 @@ export function kidOf(key: CliKey): string {
 }
 
 /** The passphrase that the options or the environment name, or null. */
-export async function findPassphrase(choice: PassphraseChoice, purpose: Purpose): Promise<Passphrase | null> {
+async function findPassphrase(choice: PassphraseChoice, purpose: Purpose): Promise<Passphrase | null> {
   return (await findNamedPassphrase(choice, purpose)) ?? passphraseInEnvironment(choice);
 }
 

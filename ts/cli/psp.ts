@@ -47,7 +47,7 @@ None is ever an argument.
   --armor          seal: as text
   --fields         seal: a session, its secrets one by one, the rest readable; --previous OLD keeps what did not change
   --tag FILE       seal: write an integrity tag, with a MAC key; verify: check it
-  --tenant TEXT, --session-id TEXT   seal, open, verify: for whom and what it is sealed
+  --tenant TEXT, --session-id TEXT   seal, open, verify, diff: for whom and what it is sealed
   --mode MODE      rotate: rewrap (new wraps, the default) or reseal (new data keys too)
   --all            rotate: reseal also what is on the primary key already
   --dry-run        rotate: write nothing

@@ -3,13 +3,14 @@
  * one, so that the rest of the file can be read and its history shows which values changed.
  */
 import { parseArgs } from 'node:util';
+import { encodeSession } from '../blob/encode.ts';
 import { armor, dearmor, isArmored } from '../envelope/armor.ts';
 import type { SealContext } from '../envelope/context.ts';
 import { isFieldFile } from '../envelope/field-text.ts';
 import { integrityTag } from '../envelope/integrity.ts';
 import { openSealed } from '../envelope/open.ts';
 import { seal } from '../envelope/seal.ts';
-import { sealFields } from '../store/field-file.ts';
+import { openSealedFields, sealFields } from '../store/field-file.ts';
 import { CONTEXT_OPTIONS, contextFrom } from './context-option.ts';
 import { usage } from './failure.ts';
 import { readWhole, writeWhole } from './file.ts';
@@ -77,10 +78,11 @@ export async function runOpen(args: readonly string[]): Promise<void> {
   const context = contextFrom(values);
   const bytes = await readWhole(path);
   if (isFieldFile(bytes)) {
-    const blob = await openFile(bytes, await readKey(values), context);
+    const { session, kid } = await openSealedFields(bytes, await readKey(values), context);
+    const blob = await encodeSession(session);
     await writeWhole(out, blob);
-    const text = `wrote ${out}: ${showBytes(blob.length)}, a clear session blob\n`;
-    process.stdout.write(values.json === true ? `${JSON.stringify({ plaintextBytes: blob.length })}\n` : text);
+    const text = `wrote ${out}: ${showBytes(blob.length)}, a session blob, opened with key ${kid}; it is not sealed\n`;
+    process.stdout.write(values.json === true ? `${JSON.stringify({ plaintextBytes: blob.length, key: kid })}\n` : text);
     return;
   }
   const { plaintext, attributes, kid } = await openSealed(isArmored(bytes) ? dearmor(bytes) : bytes, await readKey(values), context);

@@ -1,9 +1,11 @@
 /**
  * `psp verify`: how far a file can be trusted with what is given. With an integrity tag and its MAC key, without being able to open it; with a key, by
- * opening it and throwing the content away; with neither, its structure only, which says nothing about who wrote it. Or an audit log.
+ * opening it and throwing the content away; with neither, its structure only, which says nothing about who wrote it. A file of sealed fields likewise.
+ * Or an audit log.
  */
 import { parseArgs } from 'node:util';
 import { dearmor, isArmored } from '../envelope/armor.ts';
+import { isFieldFile } from '../envelope/field-text.ts';
 import { parseHeader } from '../envelope/header.ts';
 import { verifyIntegrity } from '../envelope/integrity.ts';
 import { KeyRing } from '../envelope/keyring.ts';
@@ -11,6 +13,8 @@ import { openSealed } from '../envelope/open.ts';
 import { expectWhole } from '../envelope/verify.ts';
 import { PspError } from '../errors.ts';
 import { type VerifiedAudit, verifyAudit } from '../store/audit.ts';
+import { openSealedFields } from '../store/field-file.ts';
+import { peekFields } from '../store/field-peek.ts';
 import { macKeysOf } from './audit-file.ts';
 import { CONTEXT_OPTIONS, contextFrom } from './context-option.ts';
 import { usage } from './failure.ts';
@@ -67,6 +71,7 @@ async function verifyTag(bytes: Uint8Array, tag: Uint8Array, choice: MacChoice &
 }
 
 async function verifyContent(bytes: Uint8Array, choice: KeyChoice, context: object): Promise<Finding> {
+  if (isFieldFile(bytes)) return verifyFields(bytes, choice, context);
   const sealed = isArmored(bytes) ? dearmor(bytes) : bytes;
   const header = parseHeader(sealed);
   expectWhole(header, sealed.length - header.headerBytes);
@@ -74,6 +79,14 @@ async function verifyContent(bytes: Uint8Array, choice: KeyChoice, context: obje
   if (key === null) return { verified: 'structure', keys: header.wraps.map(({ kid }) => kid) };
   const { plaintext, kid } = await openSealed(sealed, key, context);
   plaintext.fill(0);
+  return { verified: 'content', keys: [kid] };
+}
+
+/** With a key: the manifest, and that each value belongs to its place. */
+async function verifyFields(bytes: Uint8Array, choice: KeyChoice, context: object): Promise<Finding> {
+  const key = await findKey(choice);
+  if (key === null) return { verified: 'structure', keys: peekFields(bytes).unverified.wraps.map(({ kid }) => kid) };
+  const { kid } = await openSealedFields(bytes, key, context);
   return { verified: 'content', keys: [kid] };
 }
 

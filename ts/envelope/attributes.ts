@@ -84,13 +84,12 @@ export function readAttributes(plaintext: Uint8Array): ReadAttributes {
 }
 
 /**
- * Refuses a plaintext that is older than the caller remembers: `ENVELOPE_ROLLBACK` where `minRevision` is given and the revision is lower or
- * absent.
+ * Refuses what is older than the caller remembers, by its authentic revision: `ENVELOPE_ROLLBACK` where `minRevision` is given and the
+ * revision is lower or absent.
  */
-export function checkRollback(attributes: SealedAttributes, minRevision: number | undefined): void {
-  const { revision } = attributes;
+export function checkRollback({ revision }: Pick<SealedAttributes, 'revision'>, minRevision: number | undefined): void {
   if (minRevision === undefined || (revision !== undefined && revision >= minRevision)) return;
-  throw new PspError('ENVELOPE_ROLLBACK', `revision: expected at least ${minRevision}, the sealed blob has ${revision ?? 'none'}`, {
+  throw new PspError('ENVELOPE_ROLLBACK', `revision: expected at least ${minRevision}, what was sealed has ${revision ?? 'none'}`, {
     details: { minRevision, revision: revision ?? null },
   });
 }

@@ -45,6 +45,13 @@ export interface FieldHeader {
   readonly wraps: readonly Wrap[];
 }
 
+/** A file that was opened: authentic, and of the context that was given. */
+export interface OpenedFieldFile {
+  readonly cipher: FieldCipher;
+  /** Of the key that opened it, as it stands in the header. */
+  readonly kid: string;
+}
+
 /** The data key of one file at work. It lives until {@link FieldCipher.wipe}. */
 export class FieldCipher {
   readonly header: FieldHeader;
@@ -168,14 +175,14 @@ export async function createFieldCipher(keys: readonly KeySource[], context: Sea
 }
 
 /**
- * The cipher of the file that `header` stands in front of, once all of that file is authentic: `text` is what its manifest covers. `context`
- * null leaves that unchecked. The codes of `open` (open.ts) in its steps 4 to 6: those of keys, `ENVELOPE_TAMPERED`, `ENVELOPE_CONTEXT`.
+ * The cipher of the file that `header` stands in front of, and the key that opened it, once all of that file is authentic: `text` is what its
+ * manifest covers. `context` null leaves that unchecked. The codes of `open` (open.ts) in its steps 4 to 6: those of keys, `ENVELOPE_TAMPERED`, `ENVELOPE_CONTEXT`.
  */
 export async function openFieldCipher(
   keys: readonly KeySource[],
   context: SealContext | null,
   { header, text, manifest }: { readonly header: FieldHeader; readonly text: Uint8Array; readonly manifest: Uint8Array },
-): Promise<FieldCipher> {
+): Promise<OpenedFieldFile> {
   return runAsync(openSteps(engines(), listKeys(keys), context === null ? null : encodeContext(context), header, text, manifest));
 }
 
@@ -201,8 +208,8 @@ function* openSteps(
   header: FieldHeader,
   text: Uint8Array,
   manifest: Uint8Array,
-): Steps<FieldCipher> {
-  const { dataKey } = yield* waitFor(unwrapDataKey(keys, header.wraps, immutableOf(header), engines));
+): Steps<OpenedFieldFile> {
+  const { dataKey, kid } = yield* waitFor(unwrapDataKey(keys, header.wraps, immutableOf(header), engines));
   const fileKeys = deriverOf(engines, dataKey);
   let fieldKey: Uint8Array | null = null;
   try {
@@ -213,7 +220,7 @@ function* openSteps(
       throw new PspError('ENVELOPE_CONTEXT', 'context: the file was sealed for another tenant or session than was given');
     }
     fieldKey = yield* waitFor(fileKeys.derive('field', KEY_BYTES));
-    return new FieldCipher(engines, header, dataKey, fileKeys, fieldKey);
+    return { cipher: new FieldCipher(engines, header, dataKey, fileKeys, fieldKey), kid };
   } finally {
     if (fieldKey === null) forget(dataKey, fileKeys);
   }

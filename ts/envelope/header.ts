@@ -36,7 +36,7 @@ export const IMMUTABLE_BYTES = 64;
 /** Bytes of the random id that tells blobs apart. */
 export const BLOB_ID_BYTES = 16;
 
-/** Bytes of a MAC in the header: of the context in part A, of the header in part C. */
+/** Bytes of a MAC: of the context in part A, of the header in part C, of an integrity tag. */
 export const MAC_BYTES = 32;
 
 /** Type of a wrap by a local key. 2 is a key service (wrapper.ts), 3 a passphrase (passphrase.ts); a reader passes over what it does not know. */
@@ -170,15 +170,10 @@ export function writeImmutable({ blobId, plaintextBytes, hasAttributes, contextM
   return bytes;
 }
 
-/** Part B. The caller guarantees 1 to 8 wraps that keep the limits of the layout. */
-export function writeMutable(wraps: readonly Wrap[]): Uint8Array {
-  const kids = wraps.map(({ kid }) => utf8ToBytes(kid));
-  const bytes = new Uint8Array(mutableBytes(wraps, kids));
-  writeMutableInto(bytes, wraps, kids);
-  return bytes;
-}
-
-/** Parts A, B and C: the header, with the MAC over it and the head (salt and commitment) of the payload. The caller guarantees as above. */
+/**
+ * Parts A, B and C: the header, with the MAC over it and the head (salt and commitment) of the payload. The caller guarantees 1 to 8 wraps that
+ * keep the limits of the layout.
+ */
 export function* writeHeader(
   engines: Engines,
   deriver: Deriver,
@@ -208,6 +203,7 @@ export function* writeHead(
   return head;
 }
 
+/** Bytes of part B. */
 function mutableBytes(wraps: readonly Wrap[], kids: readonly Uint8Array[]): number {
   let byteLength = 2;
   for (const [index, { body }] of wraps.entries()) byteLength += 4 + KCV_BYTES + kids[index]!.length + body.length;

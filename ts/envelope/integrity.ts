@@ -12,12 +12,11 @@ import { PspError } from '../errors.ts';
 import { encodeContext, type SealContext } from './context.ts';
 import { derive } from './derive.ts';
 import { engines } from './engine.ts';
-import { KCV_BYTES, showKid } from './header.ts';
+import { KCV_BYTES, MAC_BYTES, showKid } from './header.ts';
 import { isKid, type MacKey, macSecretOf } from './key.ts';
 
 const MAGIC = utf8ToBytes('PSPT');
 const VERSION = 1;
-const MAC_BYTES = 32;
 const PREFIX = utf8ToBytes('psp/mac@1\0');
 
 /**

@@ -21,7 +21,7 @@ import { runAsync, runSync, type Steps } from './steps.ts';
 import { expectWhole, forget, openPayload, verifyHeader } from './verify.ts';
 import { type KeySource, listKeys } from './wrap.ts';
 
-/** What a reader may demand of a blob beyond its authenticity. */
+/** What a reader may demand of what was sealed beyond its authenticity. */
 export interface OpenOptions {
   /** The lowest revision that is not a rollback: the one that the reader remembers. An integer from 0 to 2^53 - 1. */
   readonly minRevision?: number;

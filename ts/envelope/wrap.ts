@@ -94,8 +94,9 @@ export function wrapDataKeys(
 
 /**
  * The data key out of one of `wraps`. Keys and rings are tried first, by `engines` (without them, by the engine that never waits), then key
- * services, then passphrases, which are dear; a promise only when one of the latter two is asked, or an engine gives one. Where a blob has several wraps for one kid of a service or passphrase, which no writer makes, only
- * the first is tried: so a hostile blob costs no more than one derivation for each passphrase.
+ * services, then passphrases, which are dear; a promise only when one of the latter two is asked, or an engine gives one. Where a blob has
+ * several wraps for one kid of a service or passphrase, which no writer makes, only the first is tried: so a hostile blob costs no more than
+ * one derivation for each passphrase.
  *
  * A key service that fails is not the end while another source opens the blob. When none does, the first code that applies:
  *

@@ -3,9 +3,18 @@
  * authenticates all of it. Sealed again over its previous text, a file keeps its id, its data key and every value that did not change, so its
  * history in git shows which entries changed, and not to what. The bytes are in `../envelope/field-layout.md`.
  */
+import { checkRevision, checkRollback } from '../envelope/attributes.ts';
 import type { SealContext } from '../envelope/context.ts';
-import { createFieldCipher, type FieldCipher, MAX_PAD_BYTES, openFieldCipher, sealedFieldBytes } from '../envelope/field.ts';
+import {
+  createFieldCipher,
+  type FieldCipher,
+  MAX_PAD_BYTES,
+  type OpenedFieldFile,
+  openFieldCipher,
+  sealedFieldBytes,
+} from '../envelope/field.ts';
 import { type FieldFrame, fieldText, MAX_FIELD_FILE_BYTES, parseFieldText, readFieldFile, writeFieldFile } from '../envelope/field-text.ts';
+import type { OpenOptions } from '../envelope/open.ts';
 import { SALT_BYTES } from '../envelope/payload.ts';
 import { type RandomBytes, systemRandom } from '../envelope/random.ts';
 import { type KeySource, listKeys } from '../envelope/wrap.ts';
@@ -24,6 +33,13 @@ export interface SealFieldsOptions {
   readonly previous?: Uint8Array;
   /** The length of every sealed value is hidden up to the next multiple of so many bytes, 1 to 65,536. By default 1: lengths show to the byte. */
   readonly padTo?: number;
+}
+
+/** What a file held, and with which key it was opened. */
+export interface OpenedFields {
+  readonly session: Session;
+  /** Of the key that opened it, as it stands in the file. */
+  readonly kid: string;
 }
 
 /**
@@ -85,16 +101,35 @@ export async function sealFieldsWith(
  * 3. `ENVELOPE_TAMPERED`: a wrap or the manifest is not authentic: something was changed, added, taken away or moved, be it a line end;
  * 4. `ENVELOPE_CONTEXT`: authentic, but sealed for another tenant or session;
  * 5. of an authentic file that another writer wrote: `ENVELOPE_MALFORMED`, `ENVELOPE_LIMIT` for its JSON, `ENVELOPE_TAMPERED` for a value that does not
- *    belong to its place, `SESSION_UNSUPPORTED_VERSION`, `SESSION_INVALID`.
+ *    belong to its place, `SESSION_UNSUPPORTED_VERSION`, `SESSION_INVALID`;
+ * 6. `ENVELOPE_ROLLBACK`: authentic, but of a lower revision than `minRevision`.
  *
- * That the file is the newest one is not known: git, or the `revision` in the session, has to tell.
+ * Without `minRevision` an older file of the same context opens like a newer one. The revision is the session's own.
  */
-export async function openFields(file: Uint8Array, keys: KeySource | readonly KeySource[], context: SealContext = {}): Promise<Session> {
-  const { cipher, documents, leaves } = await openFile(file, listKeys(keys), context);
+export async function openFields(
+  file: Uint8Array,
+  keys: KeySource | readonly KeySource[],
+  context: SealContext = {},
+  options: OpenOptions = {},
+): Promise<Session> {
+  return (await openSealedFields(file, keys, context, options)).session;
+}
+
+/** {@link openFields}, with the key that opened it. */
+export async function openSealedFields(
+  file: Uint8Array,
+  keys: KeySource | readonly KeySource[],
+  context: SealContext = {},
+  { minRevision }: OpenOptions = {},
+): Promise<OpenedFields> {
+  if (minRevision !== undefined) checkRevision('minRevision', minRevision);
+  const { cipher, kid, documents, leaves } = await openFile(file, listKeys(keys), context);
   try {
     const opened = new Map<SealedLeaf, Uint8Array<ArrayBuffer>>();
     for (const [place, leaf] of leaves) opened.set(leaf, await openLeaf(cipher, place, leaf));
-    return fromFields(documents, opened);
+    const session = fromFields(documents, opened);
+    checkRollback(session, minRevision);
+    return { session, kid };
   } finally {
     cipher.wipe();
   }
@@ -113,7 +148,7 @@ export async function rewrapFields(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const newList = listKeys(newKeys);
   const frame = readFieldFile(file);
-  const cipher = await openFieldCipher(listKeys(keys), context ?? null, frame);
+  const { cipher } = await openFieldCipher(listKeys(keys), context ?? null, frame);
   try {
     return await writeFieldFile(cipher, await cipher.headerFor(newList, systemRandom), frame.lines);
   } finally {
@@ -137,8 +172,7 @@ export function parseDocuments(file: Uint8Array): FieldDocuments {
 
 const LIMITS: ReadonlySet<string> = new Set(['too-deep', 'too-large', 'too-many-items']);
 
-interface OpenFile {
-  readonly cipher: FieldCipher;
+interface OpenFile extends OpenedFieldFile {
   readonly documents: FieldDocuments;
   readonly leaves: ReadonlyMap<string, SealedLeaf>;
 }
@@ -146,10 +180,10 @@ interface OpenFile {
 /** Whoever gets the result has to wipe its cipher. */
 async function openFile(file: Uint8Array, keys: readonly KeySource[], context: SealContext): Promise<OpenFile> {
   const frame: FieldFrame = readFieldFile(file);
-  const cipher = await openFieldCipher(keys, context, frame);
+  const { cipher, kid } = await openFieldCipher(keys, context, frame);
   try {
     const documents = parseDocuments(file);
-    return { cipher, documents, leaves: leavesOf(documents) };
+    return { cipher, kid, documents, leaves: leavesOf(documents) };
   } catch (error) {
     cipher.wipe();
     throw error;

@@ -4,7 +4,7 @@
  * `value` as JSON in which whatever holds a list of entries stands over several lines, one entry a line, and everything else on one: a cookie, an
  * item, a rule. `isLeaf` says what counts as one value although it is an object. Lines after the first begin with `indent` spaces at least.
  */
-export function writeLines(value: unknown, isLeaf: (value: object) => boolean, indent: number): string {
+function writeLines(value: unknown, isLeaf: (value: object) => boolean, indent: number): string {
   return isBroken(value, isLeaf) ? breakLines(value as object, isLeaf, indent) : JSON.stringify(value);
 }
 

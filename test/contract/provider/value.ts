@@ -1,7 +1,7 @@
 /** The contract of providers: values come back as they were put, with their metadata, and errors say nothing of them. */
 import { describe, expect, test } from 'vitest';
 import type { StorageProvider } from '../../../ts/provider.ts';
-import { MAX_KEY_BYTES, MAX_METADATA_BYTES } from '../../../ts/provider.ts';
+import { MAX_KEY_BYTES, MAX_METADATA_BYTES, MAX_METADATA_ENTRIES } from '../../../ts/provider.ts';
 import { bytes, collect, expectCode, expectSilent, headOf, keysOf, pattern, present } from './observe.ts';
 
 /** Values, metadata, buffers and messages. `start` gives an empty provider. */
@@ -96,8 +96,8 @@ export function valueContract(name: string, start: () => Promise<StorageProvider
     test('the longest key with the most escaped metadata fits', async () => {
       const provider = await start();
       const key = '\u0001'.repeat(MAX_KEY_BYTES);
-      const names = Array.from({ length: 128 }, (_, i) => String.fromCharCode(i));
-      const metadata = Object.fromEntries(names.map((letter) => [letter, '\u0001'.repeat(MAX_METADATA_BYTES / 128 - 1)]));
+      const names = Array.from({ length: MAX_METADATA_ENTRIES }, (_, i) => String.fromCharCode(i));
+      const metadata = Object.fromEntries(names.map((letter) => [letter, '\u0001'.repeat(MAX_METADATA_BYTES / MAX_METADATA_ENTRIES - 1)]));
       await provider.put(key, bytes(1), { metadata });
       expect((await present(provider, key)).metadata).toEqual(metadata);
     });

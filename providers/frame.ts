@@ -1,0 +1,170 @@
+/**
+ * One stored value with its head as one run of bytes, for services that keep bytes and nothing else. Integers are little endian.
+ *
+ *      0   4   magic "PSF1"
+ *      4   4   CRC-32 of bytes 8 to 67
+ *      8  32   version, hexadecimal digits
+ *     40  16   expiry, decimal digits of milliseconds since the epoch; 9999999999999999: never
+ *     56   4   M, length of the metadata
+ *     60   4   N, length of the value
+ *     64   4   CRC-32 of metadata and value
+ *     68   M   metadata: number of entries 1 | (length of name 2 | name | length of text 2 | text)*, UTF-8
+ *   68+M   N   value
+ *
+ * Version and expiry are text of fixed length, so a script inside a service can compare them; a touch writes the first 68 bytes anew and nothing else.
+ * The checksums find damage, not forgery: protection against people is the sealed envelope's task.
+ */
+
+import { PspError } from '../ts/errors.ts';
+import { MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, type RecordHead, type StoredRecord, type Version } from '../ts/provider.ts';
+import { crc32 } from './crc32.ts';
+
+/** Bytes of the part that a touch writes anew. */
+export const FRAME_FIXED_BYTES = 68;
+
+/** Where the 32 digits of the version begin. */
+export const FRAME_VERSION_AT = 8;
+
+/** Where the 16 digits of the expiry begin. */
+export const FRAME_EXPIRY_AT = 40;
+
+/** So many bytes of a frame always hold its whole head. */
+export const FRAME_HEAD_BYTES: number = FRAME_FIXED_BYTES + 1 + MAX_METADATA_BYTES + 4 * MAX_METADATA_ENTRIES;
+
+/** The expiry of what does not expire: later, as text too, than every other. */
+const NEVER = '9999999999999999';
+const EXPIRY_DIGITS = 16;
+const VERSION_DIGITS = 32;
+const MAGIC = 0x3146_5350;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const NO_METADATA = Uint8Array.of(0);
+
+/** The 16 digits that stand for an expiry. */
+export function expiryDigits(expiresAt: number | null): string {
+  return expiresAt === null ? NEVER : String(expiresAt).padStart(EXPIRY_DIGITS, '0');
+}
+
+/** The frame of `value` (at most 2^32 - 1 bytes) in a new array. */
+export function encodeFrame(head: Pick<RecordHead, 'version' | 'expiresAt' | 'metadata'>, value: Uint8Array): Uint8Array<ArrayBuffer> {
+  const metadata = encodeMetadata(head.metadata);
+  const bytes = new Uint8Array(FRAME_FIXED_BYTES + metadata.length + value.length);
+  bytes.set(metadata, FRAME_FIXED_BYTES);
+  bytes.set(value, FRAME_FIXED_BYTES + metadata.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(56, metadata.length, true);
+  view.setUint32(60, value.length, true);
+  view.setUint32(64, crc32(bytes.subarray(FRAME_FIXED_BYTES)), true);
+  writeFixed(bytes, view, head.version, head.expiresAt);
+  return bytes;
+}
+
+/** A copy of the fixed part of a frame, with another version and expiry: 68 bytes. */
+export function touchFrame(fixed: Uint8Array, version: Version, expiresAt: number | null): Uint8Array<ArrayBuffer> {
+  const bytes = fixed.slice(0, FRAME_FIXED_BYTES) as Uint8Array<ArrayBuffer>;
+  writeFixed(bytes, new DataView(bytes.buffer), version, expiresAt);
+  return bytes;
+}
+
+/**
+ * The head of a frame, of which `bytes` are the first; {@link FRAME_HEAD_BYTES} are always enough. `totalBytes` is the length of the whole frame,
+ * where it is known. `PROVIDER_CORRUPT` when it is none, or damaged. The metadata is read but not proven: its checksum is the value's, too.
+ */
+export function decodeFrameHead(key: string, bytes: Uint8Array, totalBytes: number | null = null): RecordHead {
+  const { version, expiresAt, metadataBytes, size } = readFixed(bytes);
+  if (totalBytes !== null && totalBytes !== FRAME_FIXED_BYTES + metadataBytes + size) throw corrupt('it has another length than it says');
+  return { key, version, size, expiresAt, metadata: decodeMetadata(bytes.subarray(FRAME_FIXED_BYTES, FRAME_FIXED_BYTES + metadataBytes)) };
+}
+
+/** A whole frame. The value is a view of `bytes`. `PROVIDER_CORRUPT` when it is none, or damaged. */
+export function decodeFrame(key: string, bytes: Uint8Array<ArrayBuffer>): StoredRecord {
+  const { version, expiresAt, metadataBytes, size, checksum } = readFixed(bytes);
+  const valueAt = FRAME_FIXED_BYTES + metadataBytes;
+  if (bytes.length !== valueAt + size) throw corrupt('it has another length than it says');
+  if (crc32(bytes.subarray(FRAME_FIXED_BYTES)) !== checksum) throw corrupt('the checksum of its value is wrong');
+  return {
+    key,
+    version,
+    size,
+    expiresAt,
+    metadata: decodeMetadata(bytes.subarray(FRAME_FIXED_BYTES, valueAt)),
+    value: bytes.subarray(valueAt),
+  };
+}
+
+/** Where the value begins in a frame whose first bytes these are. */
+export function frameValueAt(bytes: Uint8Array): number {
+  return FRAME_FIXED_BYTES + readFixed(bytes).metadataBytes;
+}
+
+function writeFixed(bytes: Uint8Array, view: DataView, version: Version, expiresAt: number | null): void {
+  view.setUint32(0, MAGIC, true);
+  const text = version + expiryDigits(expiresAt);
+  for (let at = 0; at < text.length; at++) bytes[FRAME_VERSION_AT + at] = text.charCodeAt(at);
+  view.setUint32(4, crc32(bytes.subarray(8, FRAME_FIXED_BYTES)), true);
+}
+
+function readFixed(bytes: Uint8Array) {
+  if (bytes.length < FRAME_FIXED_BYTES) throw corrupt('it ends before its head does');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_FIXED_BYTES);
+  if (view.getUint32(0, true) !== MAGIC) throw corrupt('it does not begin like one');
+  if (view.getUint32(4, true) !== crc32(bytes.subarray(8, FRAME_FIXED_BYTES))) throw corrupt('the checksum of its head is wrong');
+  const expiry = asciiOf(bytes, FRAME_EXPIRY_AT, EXPIRY_DIGITS);
+  return {
+    version: asciiOf(bytes, FRAME_VERSION_AT, VERSION_DIGITS) as Version,
+    expiresAt: expiry === NEVER ? null : Number(expiry),
+    metadataBytes: view.getUint32(56, true),
+    size: view.getUint32(60, true),
+    checksum: view.getUint32(64, true),
+  };
+}
+
+function asciiOf(bytes: Uint8Array, from: number, length: number): string {
+  let text = '';
+  for (let at = from; at < from + length; at++) text += String.fromCharCode(bytes[at]!);
+  return text;
+}
+
+function encodeMetadata(metadata: Readonly<Record<string, string>>): Uint8Array {
+  const entries = Object.entries(metadata);
+  if (entries.length === 0) return NO_METADATA;
+  const bytes = new Uint8Array(FRAME_HEAD_BYTES);
+  bytes[0] = entries.length;
+  let end = 1;
+  for (const text of entries.flat()) {
+    const { written } = encoder.encodeInto(text, bytes.subarray(end + 2));
+    bytes[end] = written & 0xff;
+    bytes[end + 1] = written >> 8;
+    end += 2 + written;
+  }
+  return bytes.subarray(0, end);
+}
+
+function decodeMetadata(bytes: Uint8Array): Record<string, string> {
+  const count = bytes[0] ?? 0;
+  if (count === 0) return {};
+  const texts: string[] = [];
+  let at = 1;
+  while (texts.length < 2 * count) {
+    const length = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+    const text = bytes.subarray(at + 2, at + 2 + length);
+    if (text.length < length || at + 2 > bytes.length) throw corrupt('its metadata ends too early');
+    texts.push(decodeText(text));
+    at += 2 + length;
+  }
+  // fromEntries defines properties, so a name such as __proto__ stays an ordinary name.
+  return Object.fromEntries(Array.from({ length: count }, (_, entry) => [texts[2 * entry]!, texts[2 * entry + 1]!]));
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw corrupt('its metadata is no UTF-8');
+  }
+}
+
+function corrupt(what: string): PspError {
+  return new PspError('PROVIDER_CORRUPT', `frame of a stored value: ${what}`);
+}

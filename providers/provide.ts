@@ -1,0 +1,427 @@
+/**
+ * From what a service can do to the whole contract of ts/provider.ts. A service is written as a {@link ProviderCore}: its few operations, on
+ * arguments that are checked already. What is the same for all of them stands here, once: arguments, capabilities, opening, time limits,
+ * signals, batches, listings out of pages, closing.
+ */
+
+import { PspError } from '../ts/errors.ts';
+import type {
+  CallOptions,
+  Capabilities,
+  ListPage,
+  PutItem,
+  RecordHead,
+  StorageProvider,
+  StoredRecord,
+  StoredStream,
+  SweepReport,
+} from '../ts/provider.ts';
+import {
+  type ByteRange,
+  type Condition,
+  checkKey,
+  checkMatch,
+  checkPage,
+  checkPrefix,
+  checkPut,
+  checkRange,
+  checkTime,
+  checkTimeout,
+  type PageRequest,
+  type PutRequest,
+} from './contract.ts';
+
+/** One call, as the service sees it. */
+export interface Call {
+  /** Aborted when nobody waits for the result any more. */
+  readonly signal: AbortSignal;
+}
+
+/** A storage service: the operations that only it can do. What is missing, `capabilities` must not promise. */
+export interface ProviderCore {
+  readonly name: string;
+  /** Read at each call, so `open` may find out more. */
+  readonly capabilities: Capabilities;
+  /** The time limit of a call that names none; 0: none. */
+  readonly timeoutMs: number;
+  /** Called before the first operation and, where it failed, before the next one. */
+  open?(call: Call): Promise<void>;
+  get(key: string, range: ByteRange | null, call: Call): Promise<StoredRecord | null>;
+  getStream?(key: string, range: ByteRange | null, call: Call): Promise<StoredStream | null>;
+  head(key: string, call: Call): Promise<RecordHead | null>;
+  /** Copies what it keeps of `value` before its first wait. */
+  put(request: PutRequest, call: Call): Promise<RecordHead>;
+  /** `call.signal` is the only end of it that is not the stream's own; it leaves what was there unless it returns. */
+  putStream?(request: PutRequest<ReadableStream<Uint8Array>>, call: Call): Promise<RecordHead>;
+  delete(key: string, condition: Condition, call: Call): Promise<boolean>;
+  touch?(key: string, expiresAt: number | null, condition: Condition, call: Call): Promise<RecordHead | null>;
+  listPage(request: PageRequest, call: Call): Promise<ListPage>;
+  /** Where the service has something better than many single operations. Results are in order; nothing is thrown for single items. */
+  getMany?(keys: readonly string[], call: Call): Promise<PromiseSettledResult<StoredRecord | null>[]>;
+  putMany?(requests: readonly PutRequest[], call: Call): Promise<PromiseSettledResult<RecordHead>[]>;
+  deleteMany?(keys: readonly string[], call: Call): Promise<PromiseSettledResult<boolean>[]>;
+  sweep?(call: Call): Promise<SweepReport>;
+  /** Operations of a batch that are under way together, where the three above are missing; 16 when not given. */
+  readonly batchConcurrency?: number;
+  /** Asks the service for a sign of life. */
+  ping(call: Call): Promise<void>;
+  /** Lets go of what `open` made. Called once, after the last call. */
+  close?(): Promise<void>;
+}
+
+/** Operations of a batch that are under way together, where the service has none for batches. */
+const BATCH_CONCURRENCY = 16;
+/** How long `close` waits for calls that are under way. */
+const CLOSE_WAIT_MS = 10_000;
+
+const NOTHING = {};
+
+/** The provider that `core` makes possible. */
+export function provide(core: ProviderCore): StorageProvider {
+  const calls = new Calls();
+  let opening: Promise<void> | null = null;
+  let isOpen = core.open === undefined;
+  let closing: Promise<void> | null = null;
+
+  async function open(): Promise<void> {
+    if (isOpen) return;
+    opening ??= calls
+      .run({}, core.timeoutMs, (call) => core.open!(call))
+      .then(
+        () => {
+          isOpen = true;
+        },
+        (error: unknown) => {
+          opening = null; // the next call tries again
+          throw error;
+        },
+      );
+    return opening;
+  }
+
+  /**
+   * Runs `work` within the limits of `options`; at once where the provider is open. What needs a capability asks for it in `work`: opening may find
+   * out that the service has it.
+   */
+  function run<T>(options: CallOptions, work: (call: Call) => Promise<T>): Promise<T> {
+    return calls.run(options, core.timeoutMs, isOpen ? work : (call) => open().then(() => work(call)));
+  }
+
+  function demand(capability: 'touch' | 'ranges' | 'streams' | 'sweep', what: string): void {
+    if (!core.capabilities[capability]) throw unsupported(core.name, what);
+  }
+
+  function demandPut({ absent, ifMatch }: Condition): void {
+    if ((absent || ifMatch !== null) && !core.capabilities.conditionalPut) throw unsupported(core.name, 'a put with a condition');
+  }
+
+  /** The value that may wait until the provider is open. */
+  function keep(value: Uint8Array): Uint8Array {
+    return isOpen ? value : new Uint8Array(value);
+  }
+
+  function checkSize(value: Uint8Array): void {
+    const { maxValueBytes } = core.capabilities;
+    if (value.length <= maxValueBytes) return;
+    throw new PspError('PROVIDER_TOO_LARGE', `value: expected at most ${maxValueBytes} bytes, got ${value.length}`);
+  }
+
+  const provider: StorageProvider = {
+    name: core.name,
+    get capabilities() {
+      return core.capabilities;
+    },
+
+    open: (options = NOTHING) => calls.run(options, core.timeoutMs, open),
+
+    async get(key, options = NOTHING) {
+      checkKey(key, core.capabilities.maxKeyBytes);
+      const range = checkRange(options.range);
+      return run(options, (call) => {
+        if (range !== null) demand('ranges', 'a range');
+        return core.get(key, range, call);
+      });
+    },
+
+    async getStream(key, options = NOTHING) {
+      checkKey(key, core.capabilities.maxKeyBytes);
+      const range = checkRange(options.range);
+      return run(options, (call) => {
+        if (range !== null) demand('ranges', 'a range');
+        demand('streams', 'a stream');
+        return core.getStream!(key, range, call);
+      }).then((found) => endWith(found, options.signal));
+    },
+
+    async head(key, options = NOTHING) {
+      checkKey(key, core.capabilities.maxKeyBytes);
+      return run(options, (call) => core.head(key, call));
+    },
+
+    async put(key, value, options = NOTHING) {
+      checkKey(key, core.capabilities.maxKeyBytes);
+      if (value instanceof ReadableStream) {
+        const request = checkPut(key, value, options);
+        return run(options, (call) => {
+          demandPut(request.condition);
+          demand('streams', 'a stream');
+          return core.putStream!(request, call);
+        });
+      }
+      if (!(value instanceof Uint8Array)) throw new TypeError(`value: expected a Uint8Array or a ReadableStream, got ${typeof value}`);
+      checkSize(value);
+      const request = checkPut(key, keep(value), options);
+      return run(options, (call) => {
+        demandPut(request.condition);
+        return core.put(request, call);
+      });
+    },
+
+    async delete(key, options = NOTHING) {
+      checkKey(key, core.capabilities.maxKeyBytes);
+      const condition = checkMatch(options);
+      return run(options, (call) => {
+        if (condition.ifMatch !== null && !core.capabilities.conditionalDelete) throw unsupported(core.name, 'a delete with a condition');
+        return core.delete(key, condition, call);
+      });
+    },
+
+    async touch(key, expiresAt, options = NOTHING) {
+      checkKey(key, core.capabilities.maxKeyBytes);
+      if (expiresAt !== null) checkTime('expiresAt', expiresAt);
+      const condition = checkMatch(options);
+      return run(options, (call) => {
+        demand('touch', 'a touch');
+        return core.touch!(key, expiresAt, condition, call);
+      });
+    },
+
+    async *list({ prefix, onDamaged, ...options } = NOTHING) {
+      const request = { prefix: checkPrefix(prefix), limit: 256 };
+      let damaged = 0;
+      let cursor: string | null = null;
+      do {
+        const from: string | null = cursor;
+        const page: ListPage = await run(options, (call) => core.listPage({ ...request, cursor: from }, call));
+        yield* page.items;
+        for (const record of page.damaged) onDamaged?.(record);
+        damaged += page.damaged.length;
+        cursor = page.cursor;
+      } while (cursor !== null);
+      if (damaged > 0 && onDamaged === undefined) throw damagedListing(damaged);
+    },
+
+    async listPage(options = NOTHING) {
+      const request = checkPage(options);
+      return run(options, (call) => core.listPage(request, call));
+    },
+
+    async getMany(keys, options = NOTHING) {
+      for (const key of keys) checkKey(key, core.capabilities.maxKeyBytes);
+      const list = [...keys];
+      return run(
+        options,
+        (call) => core.getMany?.(list, call) ?? settleEach(list, (key) => core.get(key, null, call), core.batchConcurrency),
+      );
+    },
+
+    async putMany(items, options = NOTHING) {
+      const requests = items.map((item) => checkItem(item));
+      return run(options, (call) => {
+        for (const { condition } of requests) demandPut(condition);
+        return core.putMany?.(requests, call) ?? settleInTurn(requests, (request) => core.put(request, call), core.batchConcurrency);
+      });
+    },
+
+    async deleteMany(keys, options = NOTHING) {
+      for (const key of keys) checkKey(key, core.capabilities.maxKeyBytes);
+      const list = [...keys];
+      return run(
+        options,
+        (call) => core.deleteMany?.(list, call) ?? settleEach(list, (key) => core.delete(key, checkMatch({}), call), core.batchConcurrency),
+      );
+    },
+
+    async sweep(options = NOTHING) {
+      return run(options, (call) => {
+        demand('sweep', 'a sweep');
+        return core.sweep!(call);
+      });
+    },
+
+    async health(options = NOTHING) {
+      const start = performance.now();
+      const error = await run(options, (call) => core.ping(call)).then(
+        () => null,
+        (reason: unknown) => reason,
+      );
+      if (error !== null && !(error instanceof PspError)) throw error;
+      return { ok: error === null, latencyMs: performance.now() - start, error };
+    },
+
+    close() {
+      closing ??= calls.close().then(() => (isOpen || opening !== null ? core.close?.() : undefined));
+      return closing;
+    },
+
+    [Symbol.asyncDispose]() {
+      return provider.close();
+    },
+  };
+
+  // What waits for others in a batch is copied: the caller may write to its arrays as soon as it has its promise.
+  function checkItem({ key, value, ...options }: PutItem): PutRequest {
+    checkKey(key, core.capabilities.maxKeyBytes);
+    if (!(value instanceof Uint8Array)) throw new TypeError(`value: expected a Uint8Array, got ${typeof value}`);
+    checkSize(value);
+    return checkPut(key, core.putMany === undefined ? new Uint8Array(value) : keep(value), options);
+  }
+
+  return provider;
+}
+
+/** The calls that are under way, and their ends. */
+class Calls {
+  readonly #pending = new Set<RunningCall>();
+  #isClosed = false;
+  #whenIdle: (() => void) | null = null;
+
+  run<T>(options: CallOptions, defaultTimeoutMs: number, work: (call: Call) => Promise<T>): Promise<T> {
+    const { signal, timeoutMs = defaultTimeoutMs } = options;
+    checkTimeout(timeoutMs);
+    if (this.#isClosed) return Promise.reject(closed());
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+
+    return new Promise<T>((resolve, reject) => {
+      const call = new RunningCall(reject);
+      const abort = signal === undefined ? null : (): void => call.end(signal.reason);
+      if (abort !== null) signal!.addEventListener('abort', abort, { once: true });
+      const timer = timeoutMs === 0 ? null : setTimeout(() => call.end(timedOut(timeoutMs)), timeoutMs);
+      this.#pending.add(call);
+
+      const finish = (): void => {
+        if (timer !== null) clearTimeout(timer);
+        if (abort !== null) signal!.removeEventListener('abort', abort);
+        this.#pending.delete(call);
+        if (this.#pending.size === 0) this.#whenIdle?.();
+      };
+      let result: Promise<T>;
+      try {
+        result = work(call);
+      } catch (error) {
+        finish();
+        reject(error);
+        return;
+      }
+      // A result that comes after the call has ended is nobody's: the promise is settled already.
+      result.then(
+        (value) => {
+          finish();
+          resolve(value);
+        },
+        (error: unknown) => {
+          finish();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Refuses new calls and waits for those under way; what is left after a while is ended. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#pending.size === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+      timer = setTimeout(resolve, CLOSE_WAIT_MS);
+    });
+    clearTimeout(timer);
+    for (const call of this.#pending) call.end(closed());
+  }
+}
+
+/** A call whose signal is made only for a service that asks for it. */
+class RunningCall implements Call {
+  readonly #reject: (reason: unknown) => void;
+  #controller: AbortController | null = null;
+  #ended: { readonly reason: unknown } | null = null;
+
+  constructor(reject: (reason: unknown) => void) {
+    this.#reject = reject;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#ended !== null) this.#controller.abort(this.#ended.reason);
+    return this.#controller.signal;
+  }
+
+  end(reason: unknown): void {
+    this.#ended ??= { reason };
+    this.#controller?.abort(reason);
+    this.#reject(reason);
+  }
+}
+
+/** `take` of each item, a few at a time; results in order. */
+export async function settleEach<T, R>(
+  items: readonly T[],
+  take: (item: T) => Promise<R>,
+  concurrency: number = BATCH_CONCURRENCY,
+): Promise<PromiseSettledResult<R>[]> {
+  const results = new Array<PromiseSettledResult<R>>(items.length);
+  let next = 0;
+  async function work(): Promise<void> {
+    while (next < items.length) {
+      const at = next++;
+      results[at] = (await Promise.allSettled([take(items[at]!)]))[0];
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, work));
+  return results;
+}
+
+/** As {@link settleEach}, with the items of one key one after the other. */
+async function settleInTurn<T extends { readonly key: string }, R>(
+  items: readonly T[],
+  take: (item: T) => Promise<R>,
+  concurrency?: number,
+): Promise<PromiseSettledResult<R>[]> {
+  const last = new Map<string, Promise<unknown>>();
+  function takeInTurn(item: T): Promise<R> {
+    const turn = last.get(item.key);
+    const done = turn === undefined ? take(item) : turn.then(() => take(item));
+    last.set(
+      item.key,
+      done.catch(() => undefined),
+    );
+    return done;
+  }
+  return settleEach(items, takeInTurn, concurrency);
+}
+
+/** The stream of `found`, which also ends with `signal`. */
+function endWith(found: StoredStream | null, signal: AbortSignal | undefined): StoredStream | null {
+  if (found === null || signal === undefined) return found;
+  return { ...found, stream: found.stream.pipeThrough(new TransformStream(), { signal }) };
+}
+
+function damagedListing(count: number): PspError {
+  return new PspError('PROVIDER_CORRUPT', `list: ${count} of the stored records cannot be read; all others were listed`, {
+    details: { damaged: count },
+  });
+}
+
+/** A `PROVIDER_UNSUPPORTED`: what `capabilities` of the provider does not promise. */
+export function unsupported(name: string, what: string): PspError {
+  return new PspError('PROVIDER_UNSUPPORTED', `${name}: ${what} is not supported by this service (see its capabilities)`);
+}
+
+function closed(): PspError {
+  return new PspError('PROVIDER_CLOSED', 'the provider is closed');
+}
+
+function timedOut(timeoutMs: number): PspError {
+  return new PspError('PROVIDER_TIMEOUT', `no answer within ${timeoutMs} ms`, { details: { timeoutMs } });
+}
