@@ -5,38 +5,26 @@
  * filesystem/name.ts, the lock in filesystem/lock.ts. For Node, Deno and Bun on a local file system, tested on Linux.
  */
 
-import { readdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PspError } from '../ts/errors.ts';
-import type { Capabilities, DamagedRecord, ListPage, RecordHead, StorageProvider } from '../ts/provider.ts';
+import type { Capabilities, RecordHead, StorageProvider, SweepReport } from '../ts/provider.ts';
 import { MAX_KEY_BYTES } from '../ts/provider.ts';
-import { badCursor, type Condition, checkCondition, isLive, keyBytes, newVersion, type PageRequest } from './contract.ts';
-import { crc32 } from './crc32.ts';
-import { hasCode, reportFailures } from './filesystem/failure.ts';
-import { type Durability, readHeader, readRecord, removeFile, syncDirectory, writeNewFile } from './filesystem/file.ts';
-import { type HeldLock, withLock } from './filesystem/lock.ts';
-import { isRecordName, isShardName, nameKey, readKey } from './filesystem/name.ts';
+import { type Condition, checkCondition, isLive, keyBytes, newVersion } from './contract.ts';
+import { reportFailures, translateFailure } from './filesystem/failure.ts';
+import { type Durability, openRecord, readHeader, readRange, readRecord, removeFile, writeNewFile } from './filesystem/file.ts';
+import { type HeldLock, type LockOwner, withLock } from './filesystem/lock.ts';
+import { nameKey } from './filesystem/name.ts';
 import { newOwner } from './filesystem/owner.ts';
+import { listRecords, listShards, readOwnHeader, readPage } from './filesystem/page.ts';
 import { takeTurn } from './filesystem/queue.ts';
-import { corrupt, encodeHeader, MAX_VALUE_BYTES, type RecordHeader } from './filesystem/record.ts';
+import { corrupt, encodeRecord, headOf, MAX_VALUE_BYTES, type RecordHeader } from './filesystem/record.ts';
 import { openRoot, temporaryName } from './filesystem/root.ts';
-import { provide } from './provide.ts';
+import { copyValue, SourceFailure, streamValue, writeStream } from './filesystem/stream.ts';
+import { sweepOwners, sweepShard } from './filesystem/sweep.ts';
+import { type Call, type ProviderCore, provide, settleEach } from './provide.ts';
 
 export type { Durability } from './filesystem/file.ts';
-
-const CAPABILITIES: Capabilities = {
-  conditionalPut: true,
-  conditionalDelete: true,
-  touch: false,
-  ranges: false,
-  streams: false,
-  sweep: false,
-  strongReads: true,
-  orderedList: false,
-  exactList: true,
-  maxKeyBytes: MAX_KEY_BYTES,
-  maxValueBytes: MAX_VALUE_BYTES,
-};
 
 /** How {@link filesystem} is made. */
 export interface FilesystemOptions {
@@ -48,86 +36,165 @@ export interface FilesystemOptions {
   readonly durability?: Durability;
 }
 
+const CAPABILITIES: Capabilities = {
+  conditionalPut: true,
+  conditionalDelete: true,
+  touch: true,
+  ranges: true,
+  streams: true,
+  sweep: true,
+  strongReads: true,
+  orderedList: false,
+  exactList: true,
+  maxKeyBytes: MAX_KEY_BYTES,
+  maxValueBytes: MAX_VALUE_BYTES,
+};
+
 // How long a write waits for other writers of the same key. Each holds the lock for about a millisecond.
 const LOCK_WAIT_MS = 10_000;
+
+// A put that begins so soon after it was asked for does not look whether it is still wanted.
+const BRIEF_MS = 10;
 
 type WithKeyLock = <T>(body: (lock: HeldLock) => Promise<T>) => Promise<T>;
 
 /**
  * The provider of the store in `root`. Several processes of one machine may use one root at once. Failures of the operating
  * system are `PROVIDER_UNAVAILABLE` with the system's code in `details.systemCode`; the value that was there stays, unless the
- * failure came after the rename (a directory that could not be made durable), when the new one is there.
+ * failure came after the rename (a directory that could not be made durable), when the new one is there. A process that writes
+ * keeps a small file in the root that names it; `close` removes it, and so does the next writer after the process has ended.
  *
  * @example
  * const provider = filesystem({ root: '/var/lib/psp' });
  * await provider.put('login', new Uint8Array([1, 2, 3]), { ifNoneMatch: '*' });
  */
 export function filesystem(options: FilesystemOptions): StorageProvider {
-  const now = options.now ?? Date.now;
-  const durability = options.durability ?? 'full';
-  const directories = openRoot(checkRoot(options.root), checkDurability(durability), now);
+  return provide(filesystemCore(checkRoot(options.root), checkDurability(options.durability ?? 'full'), options.now ?? Date.now));
+}
+
+function filesystemCore(root: string, durability: Durability, now: () => number): ProviderCore {
+  const directories = openRoot(root, durability, now);
 
   /** Runs `write` as the only writer of the key in this process; `withKeyLock` inside it makes it the only one of the machine. */
-  async function queueWrite<T>(lock: string, write: (withKeyLock: WithKeyLock) => Promise<T>): Promise<T> {
+  async function queueWrite<T>(lock: string, owner: LockOwner, write: (withKeyLock: WithKeyLock) => Promise<T>): Promise<T> {
     const deadline = performance.now() + LOCK_WAIT_MS; // Waiting for the turn counts.
     const waitMs = () => Math.max(0, Math.round(deadline - performance.now()));
-    return takeTurn(lock, () => write((body) => withLock(lock, { waitMs: waitMs(), now }, body)));
+    return takeTurn(lock, () => write((body) => withLock(lock, { waitMs: waitMs(), now, owner }, body)));
   }
 
   /** The header of the live record of `key`, or null. */
   async function readLive(path: string, key: string): Promise<RecordHeader | null> {
-    const header = await readHeader(path);
-    if (header === null) return null;
-    checkOwnKey(header, key);
-    return isLive(header.expiresAt, now()) ? header : null;
+    return checkLive(await readHeader(path), key, now());
   }
 
   // A write without a condition does not read what is there: it also replaces a damaged record.
-  async function check(condition: Condition, path: string, key: string): Promise<void> {
+  async function check(condition: Condition, path: string, key: string): Promise<true> {
     if (condition.absent || condition.ifMatch !== null) checkCondition(condition, await readLive(path, key));
+    return true;
   }
 
-  async function readPage({ prefix, cursor, limit }: PageRequest): Promise<ListPage> {
-    const items: RecordHead[] = [];
-    const damaged: DamagedRecord[] = [];
-    const from = cursor === null ? START : readCursor(cursor, prefix);
-    const root = await directories.find();
-    if (root === null) return { items, damaged, cursor: null };
-    for await (const { shard, record, error } of walkRecords(root, from)) {
-      if (record === null) {
-        damaged.push({ key: null, error: error! });
-        continue;
-      }
-      const spelled = readKey(record);
-      if (spelled !== null && !spelled.startsWith(prefix)) continue;
-      try {
-        const header = await readHeader(join(root, shard, record));
-        if (header === null) continue; // Deleted since the directory was read.
-        const own = nameKey(header.key);
-        if (own.shard !== shard || own.record !== record) throw corrupt('a record lies under the name of another key');
-        if (header.key.startsWith(prefix) && isLive(header.expiresAt, now())) items.push(headOf(header));
-      } catch (error) {
-        if (!(error instanceof PspError) || error.code !== 'PROVIDER_CORRUPT') throw error;
-        damaged.push({ key: spelled, error });
-      }
-      if (items.length + damaged.length >= limit) return { items, damaged, cursor: writeCursor({ shard, record }, prefix) };
+  /** Renames the temporary file into the place of the record, if `mayWrite`, which is asked under the lock, says so. */
+  async function publish(temporary: string, record: string, withKeyLock: WithKeyLock, mayWrite: () => Promise<boolean>): Promise<void> {
+    try {
+      await withKeyLock(async (lock) => {
+        if (!(await mayWrite())) return;
+        await lock.check();
+        await rename(temporary, record);
+      });
+    } catch (error) {
+      await removeFile(temporary).catch(() => undefined); // The first failure is the one to report; the sweep takes what is left.
+      throw error;
     }
-    return { items, damaged, cursor: null };
   }
 
-  return provide({
+  /** A copy of the live record with another version and expiry, beside it: its head and the version that was copied. Null when there is none. */
+  async function copyTouched(
+    record: string,
+    temporary: string,
+    key: string,
+    expiresAt: number | null,
+  ): Promise<{ head: RecordHead; of: string } | null> {
+    const open = await openRecord(record);
+    if (open === null) return null;
+    try {
+      const live = checkLive(open.header, key, now());
+      if (live === null) return null;
+      const head = { ...headOf(live), version: newVersion(), expiresAt };
+      await copyValue(temporary, head, open, durability);
+      return { head, of: live.version };
+    } finally {
+      await open.file.close();
+    }
+  }
+
+  /** Removes a record if it has expired; also a moment later, when somebody may have put another. */
+  async function removeExpired(root: string, shard: string, record: string, owner: LockOwner): Promise<boolean> {
+    const hasExpired = async (): Promise<RecordHeader | null> => {
+      const header = await readOwnHeader(root, { shard, record });
+      return header === null || isLive(header.expiresAt, now()) ? null : header;
+    };
+    const header = await hasExpired();
+    if (header === null) return false;
+    const path = join(root, shard, nameKey(header.key).lock);
+    return queueWrite(path, owner, (withKeyLock) =>
+      withKeyLock(async (lock) => {
+        if ((await hasExpired()) === null) return false;
+        await lock.check();
+        return removeFile(join(root, shard, record)); // What a power cut brings back has still expired.
+      }),
+    );
+  }
+
+  async function sweep(root: string, call: Call): Promise<SweepReport> {
+    const owner = directories.ownerIn(root);
+    let [expired, orphans] = [0, 0];
+    for (const { name: shard, isDirectory } of await listShards(root, '')) {
+      if (!isDirectory) continue; // Not ours; a listing reports it.
+      orphans += await sweepShard(join(root, shard), owner, now());
+      const removals = await settleEach(await listRecords(join(root, shard), '', ''), async (record) => {
+        call.signal.throwIfAborted();
+        return removeExpired(root, shard, record, owner);
+      });
+      for (const removal of removals) {
+        if (removal.status === 'fulfilled') expired += removal.value ? 1 : 0;
+        else if (!isCorrupt(removal.reason)) throw removal.reason; // What is damaged stays, for a listing to report it.
+      }
+    }
+    await sweepOwners(root, now());
+    return { expired, orphans };
+  }
+
+  return {
     name: 'filesystem',
     capabilities: CAPABILITIES,
     timeoutMs: 0,
 
-    async get(key) {
+    async get(key, range) {
       const name = nameKey(key);
       return reportFailures('read a value', async () => {
         const shard = await directories.findShard(name.shard);
-        const record = shard === null ? null : await readRecord(join(shard, name.record));
+        if (shard === null) return null;
+        const path = join(shard, name.record);
+        const record = await (range === null ? readRecord(path) : readRange(path, range));
+        const header = checkLive(record?.header ?? null, key, now());
+        return header === null ? null : { ...headOf(header), value: record!.value };
+      });
+    },
+
+    async getStream(key, range) {
+      const name = nameKey(key);
+      return reportFailures('read a value', async () => {
+        const shard = await directories.findShard(name.shard);
+        const record = shard === null ? null : await openRecord(join(shard, name.record));
         if (record === null) return null;
-        checkOwnKey(record.header, key);
-        return isLive(record.header.expiresAt, now()) ? { ...headOf(record.header), value: record.value } : null;
+        let header: RecordHeader | null = null;
+        try {
+          header = checkLive(record.header, key, now());
+        } finally {
+          if (header === null) await record.file.close();
+        }
+        if (header === null) return null;
+        return { ...headOf(header), stream: streamValue(record, range, (error) => translateFailure('read a value', error)) };
       });
     },
 
@@ -140,63 +207,115 @@ export function filesystem(options: FilesystemOptions): StorageProvider {
       });
     },
 
-    async put({ key, value, condition, expiresAt, metadata }) {
-      const copy = new Uint8Array(value);
+    async put({ key, value, condition, expiresAt, metadata }, call) {
       const name = nameKey(key);
-      const head = { key, version: newVersion(), size: copy.length, expiresAt, metadata };
-      return reportFailures('store a value', async () => {
-        const shard = await directories.openShard(name.shard);
-        const record = join(shard, name.record);
-        const temporary = join(shard, temporaryName(newOwner()));
-        await queueWrite(join(shard, name.lock), async (withKeyLock) => {
-          await check(condition, record, key); // Spares most losers their temporary file; what counts is the check below.
-          await writeNewFile(temporary, [encodeHeader(head, copy), copy], durability);
-          try {
-            await withKeyLock(async (lock) => {
-              await check(condition, record, key);
-              await lock.check();
-              await rename(temporary, record);
-            });
-          } catch (error) {
-            await removeFile(temporary).catch(() => undefined); // The first failure is the one to report; the sweep takes what is left.
-            throw error;
-          }
-        });
-        if (durability === 'full') await syncDirectory(shard);
-        return head;
+      const head = { key, version: newVersion(), size: value.length, expiresAt, metadata };
+      const bytes = encodeRecord(head, value); // The copy of the caller's value.
+      const askedAt = performance.now();
+      return reportFailures('store a value', () =>
+        directories.write(name.shard, async (shard, owner) => {
+          const record = join(shard, name.record);
+          const temporary = join(shard, temporaryName(newOwner()));
+          await queueWrite(join(shard, name.lock), owner, async (withKeyLock) => {
+            // A signal is made by asking for it: only a write that had to wait can have lost its caller.
+            if (performance.now() - askedAt > BRIEF_MS) call.signal.throwIfAborted();
+            await check(condition, record, key); // Spares most losers their temporary file; what counts is the check under the lock.
+            await writeNewFile(temporary, [bytes], durability);
+            await publish(temporary, record, withKeyLock, () => check(condition, record, key));
+          });
+          return head;
+        }),
+      );
+    },
+
+    async putStream({ key, value, condition, expiresAt, metadata }, call) {
+      const name = nameKey(key);
+      return reportFailures('store a value', () =>
+        directories.write(name.shard, async (shard, owner) => {
+          const record = join(shard, name.record);
+          const temporary = join(shard, temporaryName(newOwner()));
+          await check(condition, record, key);
+          // Outside the queue: nobody knows how long the stream takes.
+          const head = await writeStream(temporary, { key, version: newVersion(), expiresAt, metadata }, value, durability, call.signal);
+          await queueWrite(join(shard, name.lock), owner, (withKeyLock) =>
+            publish(temporary, record, withKeyLock, async () => {
+              call.signal.throwIfAborted();
+              return check(condition, record, key);
+            }),
+          );
+          return head;
+        }),
+      ).catch(async (error: unknown) => {
+        if (!value.locked) await value.cancel(error).catch(() => undefined); // It failed before the stream was looked at.
+        throw error instanceof SourceFailure ? error.cause : error;
       });
     },
 
     async delete(key, condition) {
       const name = nameKey(key);
       return reportFailures('delete a value', async () => {
-        const shard = await directories.findShard(name.shard);
-        if (shard === null) {
-          checkCondition(condition, null);
-          return false;
-        }
-        const record = join(shard, name.record);
-        const deleted = await queueWrite(join(shard, name.lock), (withKeyLock) =>
-          withKeyLock(async (lock) => {
+        const deleted = await directories.writeInFound(name.shard, async (shard, owner) => {
+          const record = join(shard, name.record);
+          return queueWrite(join(shard, name.lock), owner, (withKeyLock) =>
+            withKeyLock(async (lock) => {
+              await check(condition, record, key);
+              const live = await isThere(() => readLive(record, key));
+              await lock.check();
+              return (await removeFile(record)) && live;
+            }),
+          );
+        });
+        if (deleted === null) checkCondition(condition, null);
+        return deleted ?? false;
+      });
+    },
+
+    async touch(key, expiresAt, condition) {
+      const name = nameKey(key);
+      return reportFailures('change an expiry', async () => {
+        const touched = await directories.writeInFound(name.shard, async (shard, owner) => {
+          const record = join(shard, name.record);
+          const temporary = join(shard, temporaryName(newOwner()));
+          return queueWrite(join(shard, name.lock), owner, async (withKeyLock) => {
             await check(condition, record, key);
-            const live = await isThere(() => readLive(record, key));
-            await lock.check();
-            return (await removeFile(record)) && live;
-          }),
-        );
-        if (durability === 'full') await syncDirectory(shard);
-        return deleted;
+            // Copied before the lock is taken: a large value takes long. If somebody replaced it meanwhile, once more, now that nobody can.
+            let copy = await copyTouched(record, temporary, key, expiresAt);
+            if (copy === null) return null;
+            await publish(temporary, record, withKeyLock, async () => {
+              const live = await readLive(record, key);
+              checkCondition(condition, live);
+              if (live?.version === copy?.of) return true;
+              await removeFile(temporary);
+              copy = await copyTouched(record, temporary, key, expiresAt);
+              return copy !== null;
+            });
+            return copy?.head ?? null;
+          });
+        });
+        if (touched === null) checkCondition(condition, null);
+        return touched;
       });
     },
 
     async listPage(request) {
-      return reportFailures('list the values', () => readPage(request));
+      return reportFailures('list the values', async () => readPage(await directories.find(), request, now));
+    },
+
+    async sweep(call) {
+      return reportFailures('sweep the store', async () => {
+        const found = await directories.find();
+        return found === null ? { expired: 0, orphans: 0 } : sweep(found, call);
+      });
     },
 
     async ping() {
-      await reportFailures('look at the root', () => directories.find());
+      await reportFailures('look at the root', () => directories.probe());
     },
-  });
+
+    async close() {
+      await reportFailures('close the store', () => directories.close());
+    },
+  };
 }
 
 // A damaged record is there: deleting it is how a user gets rid of it.
@@ -204,59 +323,20 @@ async function isThere(readLive: () => Promise<RecordHeader | null>): Promise<bo
   try {
     return (await readLive()) !== null;
   } catch (error) {
-    if (error instanceof PspError && error.code === 'PROVIDER_CORRUPT') return true;
+    if (isCorrupt(error)) return true;
     throw error;
   }
 }
 
-interface Place {
-  readonly shard: string;
-  readonly record: string;
+function isCorrupt(error: unknown): boolean {
+  return error instanceof PspError && error.code === 'PROVIDER_CORRUPT';
 }
 
-const START: Place = { shard: '', record: '' };
-
-/** The records below a root after a place, by shard and name. `record` is null for what lies in the place of a shard. */
-async function* walkRecords(root: string, from: Place): AsyncGenerator<{ shard: string; record: string | null; error?: PspError }> {
-  const shards = (await readdir(root, { withFileTypes: true })).filter(({ name }) => isShardName(name) && name >= from.shard);
-  for (const shard of shards.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (!shard.isDirectory()) {
-      const error = corrupt('expected a directory under the name of a shard, found something else');
-      yield { shard: shard.name, record: null, error };
-      continue;
-    }
-    const names = (await readShard(join(root, shard.name))).filter((name) => isRecordName(name));
-    for (const record of names.sort()) if (shard.name > from.shard || record > from.record) yield { shard: shard.name, record };
-  }
-}
-
-async function readShard(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return []; // Somebody removed the shard; it holds no record now.
-    throw error;
-  }
-}
-
-function writeCursor({ shard, record }: Place, prefix: string): string {
-  const place = `${shard}/${record}`;
-  return `${place}:${crc32(Buffer.from(`${place}\0${prefix}`)).toString(16)}`;
-}
-
-function readCursor(cursor: string, prefix: string): Place {
-  const [place = '', rest] = cursor.split(':');
-  const [shard = '', record = ''] = place.split('/');
-  if (rest === undefined || !isShardName(shard) || writeCursor({ shard, record }, prefix) !== cursor) throw badCursor();
-  return { shard, record };
-}
-
-function checkOwnKey(header: RecordHeader, key: string): void {
+/** The header, if it is of `key` and its value is live; otherwise null. `PROVIDER_CORRUPT` for the header of another key. */
+function checkLive(header: RecordHeader | null, key: string, now: number): RecordHeader | null {
+  if (header === null) return null;
   if (header.key !== key) throw corrupt(`the record of a key of ${keyBytes(key)} bytes holds another key`);
-}
-
-function headOf({ key, version, size, expiresAt, metadata }: RecordHeader): RecordHead {
-  return { key, version, size, expiresAt, metadata };
+  return isLive(header.expiresAt, now) ? header : null;
 }
 
 function checkRoot(root: string): string {

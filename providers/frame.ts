@@ -46,23 +46,40 @@ export function expiryDigits(expiresAt: number | null): string {
   return expiresAt === null ? NEVER : String(expiresAt).padStart(EXPIRY_DIGITS, '0');
 }
 
-/** The frame of `value` (at most 2^32 - 1 bytes) in a new array. */
-export function encodeFrame(head: Pick<RecordHead, 'version' | 'expiresAt' | 'metadata'>, value: Uint8Array): Uint8Array<ArrayBuffer> {
+/** Where a frame is put. */
+export interface FrameRoom {
+  /** Spare bytes before and after it. */
+  readonly before: number;
+  readonly after: number;
+  /** Gives so many bytes, with whatever in them. */
+  allocate(bytes: number): Uint8Array<ArrayBuffer>;
+}
+
+const OWN_ROOM: FrameRoom = { before: 0, after: 0, allocate: (bytes) => new Uint8Array(bytes) };
+
+/** The frame of `value` (at most 2^32 - 1 bytes) in a new array, or in the middle of the room that is given; the whole room. */
+export function encodeFrame(
+  head: Pick<RecordHead, 'version' | 'expiresAt' | 'metadata'>,
+  value: Uint8Array,
+  { before, after, allocate }: FrameRoom = OWN_ROOM,
+): Uint8Array<ArrayBuffer> {
   const metadata = encodeMetadata(head.metadata);
-  const bytes = new Uint8Array(FRAME_FIXED_BYTES + metadata.length + value.length);
+  const length = FRAME_FIXED_BYTES + metadata.length + value.length;
+  const room = allocate(before + length + after);
+  const bytes = room.subarray(before, before + length);
   bytes.set(metadata, FRAME_FIXED_BYTES);
   bytes.set(value, FRAME_FIXED_BYTES + metadata.length);
-  const view = new DataView(bytes.buffer);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
   view.setUint32(56, metadata.length, true);
   view.setUint32(60, value.length, true);
   view.setUint32(64, crc32(bytes.subarray(FRAME_FIXED_BYTES)), true);
   writeFixed(bytes, view, head.version, head.expiresAt);
-  return bytes;
+  return room;
 }
 
 /** A copy of the fixed part of a frame, with another version and expiry: 68 bytes. */
 export function touchFrame(fixed: Uint8Array, version: Version, expiresAt: number | null): Uint8Array<ArrayBuffer> {
-  const bytes = fixed.slice(0, FRAME_FIXED_BYTES) as Uint8Array<ArrayBuffer>;
+  const bytes = new Uint8Array(fixed.subarray(0, FRAME_FIXED_BYTES)); // slice of a Buffer would be no copy
   writeFixed(bytes, new DataView(bytes.buffer), version, expiresAt);
   return bytes;
 }
@@ -126,7 +143,8 @@ function asciiOf(bytes: Uint8Array, from: number, length: number): string {
   return text;
 }
 
-function encodeMetadata(metadata: Readonly<Record<string, string>>): Uint8Array {
+/** The metadata as bytes: see the head of this file. At most FRAME_HEAD_BYTES - FRAME_FIXED_BYTES. */
+export function encodeMetadata(metadata: Readonly<Record<string, string>>): Uint8Array {
   const entries = Object.entries(metadata);
   if (entries.length === 0) return NO_METADATA;
   const bytes = new Uint8Array(FRAME_HEAD_BYTES);
@@ -141,7 +159,8 @@ function encodeMetadata(metadata: Readonly<Record<string, string>>): Uint8Array 
   return bytes.subarray(0, end);
 }
 
-function decodeMetadata(bytes: Uint8Array): Record<string, string> {
+/** The reverse of {@link encodeMetadata}. `PROVIDER_CORRUPT` when it is cut or no UTF-8. */
+export function decodeMetadata(bytes: Uint8Array): Record<string, string> {
   const count = bytes[0] ?? 0;
   if (count === 0) return {};
   const texts: string[] = [];

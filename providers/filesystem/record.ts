@@ -5,16 +5,17 @@
  *      8   4   framing version, u32, 1
  *     12   4   H, length of the header, u32, at most 64 KiB
  *     16  32   SHA-256 of bytes 0 to 15 and the header
- *     48   H   header: JSON, UTF-8: { key, version, expiresAt, metadata, size, sha256 }
+ *     48   H   header: JSON, UTF-8: { key, version, expiresAt, metadata, size, sha256 }, and any number of spaces
  *   48+H  size the value; its SHA-256 in hexadecimal is the header's `sha256`
  *
  * The first hash covers the second, so no bit of the file is unprotected. It finds damage, not forgery: whoever can write the
- * file can write the hash; protection against people is the sealed envelope's task.
+ * file can write the hash; protection against people is the sealed envelope's task. The spaces are for a value whose length is known
+ * last: the header then takes the room that the longest needs.
  */
 
-import { createHash } from 'node:crypto';
 import { PspError } from '../../ts/errors.ts';
 import type { RecordHead, Version } from '../../ts/provider.ts';
+import { sha256Hex } from './sha256.ts';
 
 /** What the header of a record says. */
 export interface RecordHeader extends RecordHead {
@@ -28,26 +29,35 @@ export const PREAMBLE_BYTES = 48;
 /** Longest header that is written or believed. The longest key and metadata, fully escaped, need less than a third of it. */
 export const MAX_HEADER_BYTES = 65_536;
 
-/** Longest value, in bytes: what Node reads or writes in one call. */
+/** Longest value, in bytes: what Node reads in one call. */
 export const MAX_VALUE_BYTES = 0x7fff_ffff;
 
 const MAGIC = Uint8Array.of(0x50, 0x53, 0x50, 0x52, 0x45, 0x43, 0x0d, 0x0a);
 const FRAMING_VERSION = 1;
 const HASHED_PREAMBLE_BYTES = 16;
+const SPACE = 0x20;
 
-/** The bytes that stand before the value: preamble and header. `head.size` is the length of `value`. */
-export function encodeHeader(head: RecordHead, value: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { key, version, expiresAt, metadata, size } = head;
-  const header = { key, version, expiresAt, metadata, size, sha256: hashValue(value) };
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const bytes = new Uint8Array(PREAMBLE_BYTES + json.length);
-  const view = new DataView(bytes.buffer);
-  bytes.set(MAGIC);
-  view.setUint32(8, FRAMING_VERSION, true);
-  view.setUint32(12, json.length, true);
-  bytes.set(hashHeader(bytes, json), HASHED_PREAMBLE_BYTES);
-  bytes.set(json, PREAMBLE_BYTES);
+/** A whole record in a new array. `head.size` is the length of `value`. */
+export function encodeRecord(head: RecordHead, value: Uint8Array): Uint8Array<ArrayBuffer> {
+  const text = headerText({ ...head, sha256: sha256Hex(value) });
+  const valueAt = PREAMBLE_BYTES + Buffer.byteLength(text);
+  const bytes = Buffer.allocUnsafe(valueAt + value.length);
+  writeHeader(bytes.subarray(0, valueAt), text);
+  bytes.set(value, valueAt);
   return bytes;
+}
+
+/** The bytes that stand before the value: preamble and header, `room` bytes or more. */
+export function encodeHeader(header: RecordHeader, room = 0): Uint8Array<ArrayBuffer> {
+  const text = headerText(header);
+  const bytes = Buffer.alloc(Math.max(PREAMBLE_BYTES + Buffer.byteLength(text), room), SPACE);
+  writeHeader(bytes, text);
+  return bytes;
+}
+
+/** The room that preamble and header of a value take at most, whatever the value's length. */
+export function headerRoom(head: Omit<RecordHead, 'size'>): number {
+  return encodeHeader({ ...head, size: MAX_VALUE_BYTES, sha256: '0'.repeat(64) }).length;
 }
 
 /** The length of the header that follows this preamble. `PROVIDER_CORRUPT` when the bytes do not begin a record. */
@@ -76,9 +86,14 @@ export function decodeHeader(bytes: Uint8Array, fileBytes: number): RecordHeader
   return header;
 }
 
-/** Returns when `value` is the one the header describes, else throws `PROVIDER_CORRUPT`. Costs one SHA-256 of the value. */
-export function checkValue(header: RecordHeader, value: Uint8Array): void {
-  if (hashValue(value) !== header.sha256) throw corrupt('the hash of the value is wrong');
+/** What is told of a record to those who do not read its value. */
+export function headOf({ key, version, size, expiresAt, metadata }: RecordHead): RecordHead {
+  return { key, version, size, expiresAt, metadata };
+}
+
+/** Returns when `hash`, in hexadecimal, is that of the header's value, else throws `PROVIDER_CORRUPT`. */
+export function checkHash(header: RecordHeader, hash: string): void {
+  if (hash !== header.sha256) throw corrupt('the hash of the value is wrong');
 }
 
 /** A `PROVIDER_CORRUPT`: what is stored is not what was put. `what` names no key. */
@@ -125,10 +140,23 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function hashHeader(preamble: Uint8Array, json: Uint8Array): Uint8Array {
-  return createHash('sha256').update(preamble.subarray(0, HASHED_PREAMBLE_BYTES)).update(json).digest();
+function headerText({ key, version, expiresAt, metadata, size, sha256 }: RecordHeader): string {
+  return JSON.stringify({ key, version, expiresAt, metadata, size, sha256 });
 }
 
-function hashValue(value: Uint8Array): string {
-  return createHash('sha256').update(value).digest('hex');
+/** Writes preamble and header into `bytes`, which is as long as both and the spaces that it holds behind them. */
+function writeHeader(bytes: Buffer, text: string): void {
+  bytes.write(text, PREAMBLE_BYTES);
+  // What is hashed with the header stands right before it until it is: nothing is copied for that.
+  const hashedAt = PREAMBLE_BYTES - HASHED_PREAMBLE_BYTES;
+  bytes.set(MAGIC, hashedAt);
+  bytes.writeUInt32LE(FRAMING_VERSION, hashedAt + 8);
+  bytes.writeUInt32LE(bytes.length - PREAMBLE_BYTES, hashedAt + 12);
+  const hash = sha256Hex(bytes.subarray(hashedAt));
+  bytes.copyWithin(0, hashedAt, PREAMBLE_BYTES);
+  bytes.write(hash, HASHED_PREAMBLE_BYTES, 'hex');
+}
+
+function hashHeader(preamble: Uint8Array, json: Uint8Array): Uint8Array {
+  return Buffer.from(sha256Hex(Buffer.concat([preamble.subarray(0, HASHED_PREAMBLE_BYTES), json])), 'hex');
 }

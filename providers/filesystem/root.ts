@@ -5,15 +5,14 @@
  * not found: the root is private (0700), and only its owner could do it.
  */
 
-import type { Stats } from 'node:fs';
-import { lstat, mkdir, opendir, realpath, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants, type Stats } from 'node:fs';
+import { access, type FileHandle, lstat, mkdir, realpath } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { hasCode } from './failure.ts';
-import { type Durability, removeFile, syncDirectory } from './file.ts';
-import { ABANDONED_AFTER_MS, clearStaleOwners, isOlderThan, removeFreeLock } from './lock.ts';
-import { isLockName } from './name.ts';
-import { isOwner, judgeOwner } from './owner.ts';
+import { type Durability, openDirectory, syncDirectory } from './file.ts';
+import { borrowOwner, type LockOwner, returnOwner } from './lock.ts';
 import { corrupt } from './record.ts';
+import { sweepOwners, sweepShard } from './sweep.ts';
 
 /** The directories below one root. */
 export interface RootDirectory {
@@ -21,13 +20,25 @@ export interface RootDirectory {
   find(): Promise<string | null>;
   /** The path of a shard that is there, or null. */
   findShard(shard: string): Promise<string | null>;
-  /** The path of a shard, made if it is missing and swept on the first call for it. */
-  openShard(shard: string): Promise<string>;
+  /** Runs `body` in a shard that is there; the names it changes are durable, as asked, when this returns. Null when there is none. */
+  writeInFound<T>(shard: string, body: Writing<T>): Promise<T | null>;
+  /** The same, in a shard that is made if it is missing and swept on the first call for it. */
+  write<T>(shard: string, body: Writing<T>): Promise<T>;
+  /** Who takes this process's locks in the store at `root`, which {@link find} has given. */
+  ownerIn(root: string): LockOwner;
+  /** Fails when the root is not there and cannot be made, or cannot be written to. Changes nothing. */
+  probe(): Promise<void>;
+  /** Lets go of what tells others who writes here. */
+  close(): Promise<void>;
 }
+
+/** Work in the shard at `path` by somebody who can take its locks. */
+export type Writing<T> = (path: string, owner: LockOwner) => Promise<T>;
 
 /** The directories below `root`. Nothing is touched before the first call. */
 export function openRoot(root: string, durability: Durability, now: () => number): RootDirectory {
   let resolved: string | null = null;
+  let owner: LockOwner | null = null;
   const swept = new Set<string>();
 
   async function find(): Promise<string | null> {
@@ -45,32 +56,94 @@ export function openRoot(root: string, durability: Durability, now: () => number
     if (found !== null) return found;
     await mkdir(root, { recursive: true, mode: 0o700 });
     resolved = await realpath(root);
-    if (durability === 'full') await syncDirectory(join(resolved, '..'));
+    if (durability === 'full') await syncDirectory(dirname(resolved));
     return resolved;
+  }
+
+  function ownerIn(root: string): LockOwner {
+    owner ??= borrowOwner(root);
+    return owner;
+  }
+
+  /** Null when the shard is not there. */
+  async function writeIn<T>(root: string, shard: string, body: Writing<T>): Promise<{ result: T } | null> {
+    const path = join(root, shard);
+    if (durability !== 'full') return (await isDirectory(path)) ? { result: await body(path, ownerIn(root)) } : null;
+    // Opening it is also the look at what it is.
+    let directory: FileHandle | null;
+    try {
+      directory = await openDirectory(path);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return null;
+      await isDirectory(path); // Says what it is instead, if that is what was wrong.
+      throw error;
+    }
+    if (directory === null && !(await isDirectory(path))) return null;
+    try {
+      const result = await body(path, ownerIn(root));
+      await directory?.sync();
+      return { result };
+    } finally {
+      await directory?.close();
+    }
   }
 
   return {
     find,
 
-    async findShard(shard: string): Promise<string | null> {
+    async findShard(shard) {
       const directory = await find();
       if (directory === null) return null;
       const path = join(directory, shard);
       return (await isDirectory(path)) ? path : null;
     },
 
-    async openShard(shard: string): Promise<string> {
+    async writeInFound(shard, body) {
+      const directory = await find();
+      return directory === null ? null : ((await writeIn(directory, shard, body))?.result ?? null);
+    },
+
+    async write(shard, body) {
       const directory = await findOrMake();
-      const path = join(directory, shard);
-      if (!(await isDirectory(path))) {
-        await makeDirectory(path);
-        if (durability === 'full') await syncDirectory(directory);
+      const sweepAndWrite: typeof body = async (path, owner) => {
+        if (!swept.has('')) {
+          swept.add('');
+          await sweepOwners(directory, now());
+        }
+        if (!swept.has(shard)) {
+          swept.add(shard); // First, so that writes that come together sweep once.
+          await sweepShard(path, owner, now());
+        }
+        return body(path, owner);
+      };
+      const done = await writeIn(directory, shard, sweepAndWrite);
+      if (done !== null) return done.result;
+      await makeDirectory(join(directory, shard));
+      if (durability === 'full') await syncDirectory(directory);
+      const again = await writeIn(directory, shard, sweepAndWrite);
+      if (again !== null) return again.result;
+      throw corrupt('a shard was removed while it was written to');
+    },
+
+    ownerIn,
+
+    async probe() {
+      let path = resolve(root);
+      for (;;) {
+        try {
+          // The dot makes it a directory or nothing.
+          return await access(`${path}/.`, constants.R_OK | constants.W_OK | constants.X_OK);
+        } catch (error) {
+          if (!hasCode(error, 'ENOENT') || path === dirname(path)) throw error;
+          path = dirname(path);
+        }
       }
-      if (!swept.has(shard)) {
-        swept.add(shard); // First, so that writes that come together sweep once.
-        await sweepShard(path, now());
-      }
-      return path;
+    },
+
+    async close() {
+      if (owner === null) return;
+      owner = null;
+      await returnOwner(resolved!);
     },
   };
 }
@@ -78,45 +151,6 @@ export function openRoot(root: string, durability: Durability, now: () => number
 /** The name under which a writer prepares a value beside its place; `owner` is new for each. */
 export function temporaryName(owner: string): string {
   return `${owner}.tmp`;
-}
-
-/**
- * Removes what dead writers left in a shard: temporary files and claims older than {@link ABANDONED_AFTER_MS} whose process is
- * not known to live, and locks nobody holds. Files with other names are not ours and stay.
- */
-export async function sweepShard(shard: string, now: number): Promise<void> {
-  for await (const entry of await opendir(shard)) {
-    const path = join(shard, entry.name);
-    const temporary = withoutEnding(entry.name, '.tmp');
-    const claim = withoutEnding(entry.name, '.claim');
-    // A link is never a directory here: what it points to is not ours to clear.
-    if (entry.isDirectory() && isLockName(entry.name)) {
-      await clearStaleOwners(path, now);
-      await removeFreeLock(path);
-    } else if (entry.isDirectory() && isOwner(claim)) {
-      if (await isLeft(path, claim, now)) await removeClaim(path, claim);
-    } else if (!entry.isDirectory() && isOwner(temporary)) {
-      if (await isLeft(path, temporary, now)) await removeFile(path);
-    }
-  }
-}
-
-// A claim is made by one process and never taken over by another: nothing competes for its removal but other sweepers.
-async function removeClaim(path: string, owner: string): Promise<void> {
-  await removeFile(join(path, owner));
-  try {
-    await rmdir(path);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
-}
-
-async function isLeft(path: string, owner: string, now: number): Promise<boolean> {
-  return (await isOlderThan(path, now - ABANDONED_AFTER_MS)) && (await judgeOwner(owner)) !== 'alive';
-}
-
-function withoutEnding(name: string, ending: string): string {
-  return name.endsWith(ending) ? name.slice(0, -ending.length) : '';
 }
 
 async function isDirectory(path: string): Promise<boolean> {

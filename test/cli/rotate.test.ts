@@ -75,6 +75,28 @@ describe('psp rotate', () => {
     expect(JSON.parse(wrong.stdout)).toMatchObject({ done: 0, failed: keysOf(10).map((key) => ({ key, code: 'ENVELOPE_CONTEXT' })) });
   });
 
+  test('names a damaged record, or says that its name cannot be read, and does the rest', async () => {
+    const files = readdirSync(file('store'), { recursive: true }).map(String);
+    const records = files.filter((name) => name.endsWith('.rec')).sort();
+    writeFileSync(file(join('store', records[0]!)), 'garbage');
+    const hashed = 'H'.repeat(100);
+    await provider.put(hashed, contentOf('x'));
+    const added = readdirSync(file('store'), { recursive: true }).map(String);
+    writeFileSync(file(join('store', added.find((name) => name.endsWith('.rec') && !records.includes(name))!)), 'garbage');
+
+    const { status, stdout, stderr } = await rotate([]);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: 'psp: ROTATE_INCOMPLETE: 2 of 11 records were left as they are\n' });
+    expect(stdout).toMatch(/blob-000\d +PROVIDER_CORRUPT/);
+    expect(stdout).toMatch(/\(its name cannot be read\) +PROVIDER_CORRUPT/);
+    const again = JSON.parse((await rotate(['--json'])).stdout) as { failed: { key: string | null; code: string }[]; skipped: number };
+    expect(again.skipped).toBe(9);
+    expect(again.failed.map(({ key }) => key).sort()).toEqual([expect.stringMatching(/^blob-000\d$/), null]);
+    expect(again.failed.map(({ code }) => code)).toEqual(['PROVIDER_CORRUPT', 'PROVIDER_CORRUPT']);
+    // Nothing is left of who wrote, once it was closed.
+    await provider.close();
+    expect(readdirSync(file('store')).filter((name) => name.endsWith('.owner'))).toEqual([]);
+  });
+
   test('keeps a log that verifies with the ring or a MAC key of its own, and finds a change of it', async () => {
     await done(['--audit', 'log']);
     const verified = await psp(['verify', 'log', '--audit', '--key-file', 'ring', '--json'], { cwd: folder });

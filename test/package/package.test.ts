@@ -17,12 +17,24 @@ const MAX_MAIN_GZIP_BYTES = 127_000;
 const INLINED_MODULE = 'AGFzbQ';
 
 let packed: PackedProject;
+/** The same with its optional peers beside it. */
+let withPeers: PackedProject;
+
+/** Entries that are nothing without their client library. That of lmdb is loaded when a store is opened. */
+const NEEDS_PEER: Readonly<Record<string, string>> = {
+  'persistent-sessions/providers/redis': 'ioredis',
+  'persistent-sessions/providers/s3': '@aws-sdk/client-s3',
+};
 
 beforeAll(() => {
   packed = packProject();
+  withPeers = packProject(Object.keys(packed.manifest.peerDependencies));
 });
 
-afterAll(() => packed?.dispose());
+afterAll(() => {
+  packed?.dispose();
+  withPeers?.dispose();
+});
 
 describe('the tarball', () => {
   it('holds the sources, what was built from them, the schema and the documents, and nothing else', () => {
@@ -88,9 +100,20 @@ describe('in Node', () => {
       const entries = await Promise.all(names.map(async (name) => [name, Object.keys(await import(name)).length]));
       console.log(JSON.stringify(entries));
     `;
-    const entries = JSON.parse(await runNode(program)) as [string, number][];
+    const entries = JSON.parse(await runNode(program, withPeers)) as [string, number][];
     expect(entries.map(([name]) => name)).toEqual(names);
     expect(entries.filter(([, exported]) => exported === 0)).toEqual([]);
+  });
+
+  it('without the optional peers every other entry imports, and those say which package is missing', async () => {
+    const program = `
+      const outcomes = ${JSON.stringify(entryNames())}.map(async (name) => {
+        const missing = await import(name).then(() => null, (error) => /Cannot find package '(.+?)'/.exec(error.message)?.[1] ?? String(error));
+        return missing === null ? [] : [[name, missing]];
+      });
+      console.log(JSON.stringify(Object.fromEntries((await Promise.all(outcomes)).flat())));
+    `;
+    expect(JSON.parse(await runNode(program))).toEqual(NEEDS_PEER);
   });
 
   // Only possible as long as nothing in the package awaits at its top level.
@@ -100,7 +123,7 @@ describe('in Node', () => {
       const require = createRequire(import.meta.resolve('persistent-sessions/package.json'));
       console.log(JSON.stringify(${JSON.stringify(entryNames())}.filter((name) => Object.keys(require(name)).length === 0)));
     `;
-    expect(JSON.parse(await runNode(program))).toEqual([]);
+    expect(JSON.parse(await runNode(program, withPeers))).toEqual([]);
   });
 
   it('what is not exported cannot be imported', async () => {
@@ -176,8 +199,8 @@ function entryNames(): string[] {
   return subpaths.map((subpath) => packed.manifest.name + subpath.slice(1));
 }
 
-function runNode(program: string): Promise<string> {
-  return packed.run(process.execPath, ['--input-type=module', '--eval', program]);
+function runNode(program: string, project: PackedProject = packed): Promise<string> {
+  return project.run(process.execPath, ['--input-type=module', '--eval', program]);
 }
 
 /**

@@ -2,17 +2,22 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { ABANDONED_AFTER_MS, clearStaleOwners, withLock } from '../../providers/filesystem/lock.ts';
+import { ABANDONED_AFTER_MS, clearLeftLock, isHeld, LockOwner, type TakenLock, withLock } from '../../providers/filesystem/lock.ts';
 import { nameKey } from '../../providers/filesystem/name.ts';
 import { judgeOwner, newOwner } from '../../providers/filesystem/owner.ts';
 import { filesystem } from '../../providers/filesystem.ts';
 import { expectCode, pattern, raise, readCounter } from '../contract/provider/observe.ts';
+import { deadOwner } from './filesystem-store.ts';
+
+const IS_DEEP = process.env['PSP_DEEP'] === '1';
+const KILLS = IS_DEEP ? 200 : 20;
+const NOBODY = 65_534;
 
 let built: string;
 let childScript: string;
@@ -34,32 +39,60 @@ beforeAll(async () => {
 afterAll(() => rm(built, { recursive: true, force: true }));
 
 describe('filesystem: killed writers', () => {
-  test('kill -9 leaves the old value or the new one, whole, and never a lock for good', { timeout: 30_000 }, async () => {
+  test.each(['write', 'stream'])(
+    `kill -9 (${KILLS} times) in a %s leaves the old value or the new one, whole, and never a lock for good`,
+    { timeout: IS_DEEP ? 600_000 : 90_000 },
+    async (task) => {
+      const root = await makeDirectory();
+      const provider = filesystem({ root });
+      const shard = join(root, nameKey('big').shard);
+      let leftovers = 0;
+      let next = 1;
+      for (let kill = 0; kill < KILLS; kill++) {
+        const child = startChild(task, root, next);
+        await child.said(1);
+        // Spread over the length of one put, from its first moments to well into the next one.
+        await new Promise((resolve) => setTimeout(resolve, (kill % 20) * 1.7));
+        child.process.kill('SIGKILL');
+        await child.ended;
+        const acknowledged = Number(child.lines.at(-1));
+        const value = (await provider.get('big'))?.value ?? new Uint8Array();
+        const written = new DataView(value.buffer).getUint32(0);
+        expect(value.length).toBe(2 * 1024 * 1024);
+        expect(value.subarray(4).every((byte) => byte === (written & 255))).toBe(true);
+        expect([acknowledged, acknowledged + 1]).toContain(written);
+        leftovers += (await readdir(shard)).length - 1;
+        next = written + 1;
+      }
+      // Otherwise no kill hit a put and nothing was tried.
+      expect(leftovers).toBeGreaterThan(0);
+      const sweeper = filesystem({ root, now: () => Date.now() + 2 * ABANDONED_AFTER_MS });
+      await sweeper.put('big', pattern(10));
+      expect(await readdir(shard)).toEqual([nameKey('big').record]);
+      await Promise.all([provider.close(), sweeper.close()]);
+      expect(await readdir(root)).toEqual([nameKey('big').shard]);
+    },
+  );
+
+  test('kill -9 in a touch leaves the value and its metadata, with the old expiry or the new one', { timeout: 60_000 }, async () => {
     const root = await makeDirectory();
     const provider = filesystem({ root });
-    const shard = join(root, nameKey('big').shard);
-    let leftovers = 0;
-    let next = 1;
-    for (let kill = 0; kill < 15; kill++) {
-      const child = startChild('write', root, next);
+    await provider.put('big', pattern(2 * 1024 * 1024), { metadata: { a: 'b' } });
+    let next = 5_000_000_000_000; // Milliseconds: far from now.
+    for (let kill = 0; kill < 10; kill++) {
+      const child = startChild('touch', root, next);
       await child.said(1);
-      // Spread over the length of one put, from its first moments to well into the next one.
-      await new Promise((resolve) => setTimeout(resolve, kill * 1.7));
+      await new Promise((resolve) => setTimeout(resolve, kill * 2.3));
       child.process.kill('SIGKILL');
       await child.ended;
       const acknowledged = Number(child.lines.at(-1));
-      const value = (await provider.get('big'))?.value ?? new Uint8Array();
-      const written = new DataView(value.buffer).getUint32(0);
-      expect(value.length).toBe(2 * 1024 * 1024);
-      expect(value.subarray(4).every((byte) => byte === (written & 255))).toBe(true);
-      expect([acknowledged, acknowledged + 1]).toContain(written);
-      leftovers += (await readdir(shard)).length - 1;
-      next = written + 1;
+      const record = await provider.get('big');
+      expect(record?.metadata).toEqual({ a: 'b' });
+      expect(Buffer.compare(record!.value, pattern(2 * 1024 * 1024))).toBe(0);
+      const touched = record!.expiresAt!;
+      expect([acknowledged, acknowledged + 1]).toContain(touched);
+      next = touched + 1;
     }
-    // Otherwise no kill hit a put and nothing was tried.
-    expect(leftovers).toBeGreaterThan(0);
-    await filesystem({ root, now: () => Date.now() + 2 * ABANDONED_AFTER_MS }).put('big', pattern(10));
-    expect(await readdir(shard)).toEqual([nameKey('big').record]);
   });
 
   test('processes that raise one counter lose nothing', { timeout: 30_000 }, async () => {
@@ -106,6 +139,32 @@ describe('filesystem: killed writers', () => {
     expect((await provider.get('key'))?.value).toEqual(pattern(1000));
     expect(await readdir(join(root, nameKey('key').shard))).toEqual([nameKey('key').record]);
   });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'a store that belongs to a user who may not write to it: EACCES, and reads work (needs root, to become that user)',
+    async () => {
+      const root = await makeDirectory();
+      await filesystem({ root }).put('key', pattern(10));
+      const { shard, record } = nameKey('key');
+      const [path, file] = [join(root, shard), join(root, shard, record)];
+      for (const name of await readdir(root)) if (name.endsWith('.owner')) await rm(join(root, name));
+      for (const entry of [root, path, file]) await chown(entry, NOBODY, NOBODY);
+      for (const directory of [path, root]) await chmod(directory, 0o500);
+      await chmod(built, 0o755);
+      const said = execFileSync(process.execPath, [childScript, 'refused', root], { encoding: 'utf8', uid: NOBODY, gid: NOBODY });
+      expect(said.trimEnd().split('\n')).toEqual([
+        'put PROVIDER_UNAVAILABLE EACCES',
+        'stream PROVIDER_UNAVAILABLE EACCES',
+        'new PROVIDER_UNAVAILABLE EACCES',
+        'delete PROVIDER_UNAVAILABLE EACCES',
+        'touch PROVIDER_UNAVAILABLE EACCES',
+        'get 10',
+        'list 1',
+        'health PROVIDER_UNAVAILABLE EACCES',
+      ]);
+      expect(await readdir(path)).toEqual([record]);
+    },
+  );
 });
 
 describe('filesystem: the lock', () => {
@@ -143,21 +202,37 @@ describe('filesystem: the lock', () => {
   });
 
   test('a waiter whose judgement is old cannot remove the lock of the one that was faster', async () => {
-    const path = join(await makeDirectory(), 'k-a.lock');
-    const dead = deadOwner();
-    await plantLock(path, dead);
-    expect(await judgeOwner(dead)).toBe('dead'); // The slow waiter judges here...
-    await withLock(path, patient, async (lock) => {
-      const [holder] = await readdir(path);
-      await expect(unlink(join(path, dead))).rejects.toMatchObject({ code: 'ENOENT' }); // ...and acts here.
-      expect(await clearStaleOwners(path, Date.now() + 2 * ABANDONED_AFTER_MS)).toBe(false);
-      await expectCode(
-        withLock(path, { waitMs: 20, now: Date.now }, async () => undefined),
-        'PROVIDER_UNAVAILABLE',
-      );
-      expect(await readdir(path)).toEqual([holder]);
-      await lock.check();
-    });
+    const directory = await makeDirectory();
+    const path = join(directory, 'k-a.lock');
+    await plantLock(path, deadOwner());
+    const fast = new LockOwner(directory);
+    // The slow waiter has judged the lock left behind when it asks for the claim; meanwhile the fast one removes it and takes its own.
+    let taken: TakenLock | null = null;
+    class SlowOwner extends LockOwner {
+      override async take(claim: string): Promise<TakenLock | null> {
+        expect(await clearLeftLock(path, fast, Date.now())).toBe('gone');
+        taken = await fast.take(path);
+        return super.take(claim);
+      }
+    }
+    const slow = new SlowOwner(directory);
+    await clearLeftLock(path, slow, Date.now());
+    expect(taken).not.toBeNull();
+    expect(isHeld(taken!)).toBe(true);
+    await unlink(path);
+    await Promise.all([fast.close(), slow.close()]);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test('a claim whose owner was killed, and the claim to that, are taken over too', async () => {
+    const directory = await makeDirectory();
+    const path = join(directory, 'k-a.lock');
+    const dead = [deadOwner(), deadOwner(), deadOwner()];
+    await plantLock(path, dead[0]!);
+    await plantLock(join(directory, `${dead[0]}.claim`), dead[1]!);
+    await plantLock(join(directory, `${dead[1]}.claim`), dead[2]!);
+    expect(await countHolders(path, 16)).toEqual({ most: 1, done: 16 });
+    expect(await readdir(directory)).toEqual([]);
   });
 
   test('waiting has an end, and leaves nothing behind', async () => {
@@ -171,6 +246,22 @@ describe('filesystem: the lock', () => {
       expect(error.details).toEqual({ waitMs: 20 });
       expect(await readdir(directory)).toEqual(['k-a.lock']);
     });
+  });
+
+  test('is given back also when the file of its owner was swept and its owner was closed meanwhile', async () => {
+    const directory = await makeDirectory();
+    const owner = new LockOwner(directory);
+    const path = join(directory, 'k-a.lock');
+    await withLock(path, { ...patient, owner }, async (lock) => {
+      for (const name of await readdir(directory)) if (name.endsWith('.owner')) await unlink(join(directory, name));
+      expect(await owner.take(join(directory, 'k-b.lock'))).not.toBeNull();
+      await owner.close();
+      await lock.check();
+    });
+    expect(await readdir(directory)).toEqual(['k-b.lock']);
+    const failure = new Error('of the work');
+    await expect(withLock(path, { ...patient, owner }, () => owner.close().then(() => Promise.reject(failure)))).rejects.toBe(failure);
+    expect(await readdir(directory)).toEqual(['k-b.lock']);
   });
 
   test('a lock is given back when the work under it fails', async () => {
@@ -197,8 +288,7 @@ describe('filesystem: the lock', () => {
     const path = join(await makeDirectory(), 'k-a.lock');
     await withLock(path, patient, async (lock) => {
       await lock.check();
-      const [holder] = await readdir(path);
-      await unlink(join(path, holder!));
+      await unlink(path);
       await withLock(path, patient, () => expectCode(lock.check(), 'PROVIDER_UNAVAILABLE'));
     });
   });
@@ -281,15 +371,8 @@ function startChild(task: string, root: string, count: number) {
   };
 }
 
-async function plantLock(path: string, owner: string): Promise<void> {
-  await mkdir(path);
-  await writeFile(join(path, owner), '');
-}
-
-/** An owner of this machine whose process has ended. */
-function deadOwner(): string {
-  const pid = execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }).trim();
-  return newOwner().replace(/^\d+/, pid);
+function plantLock(path: string, owner: string): Promise<void> {
+  return writeFile(path, owner);
 }
 
 async function makeDirectory(): Promise<string> {

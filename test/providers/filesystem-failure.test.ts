@@ -22,8 +22,20 @@ describe('filesystem: failures of the system', () => {
     expect(error.details).toEqual({ systemCode: 'ENOSPC' });
     expect(error.cause).toMatchObject({ code: 'ENOSPC' });
     expectSilent(error, [KEY]);
+    let isCancelled = false;
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(pattern(50_000)),
+      cancel() {
+        isCancelled = true;
+      },
+    });
+    expect((await expectCode(provider.put(KEY, endless), 'PROVIDER_UNAVAILABLE')).details).toEqual({ systemCode: 'ENOSPC' });
+    expect(isCancelled).toBe(true);
+    await provider.put(KEY, pattern(600_000));
+    expect((await expectCode(provider.touch(KEY, Date.now() + 60_000), 'PROVIDER_UNAVAILABLE')).details).toEqual({ systemCode: 'ENOSPC' });
     expect(await readdir(join(root, NAME.shard))).toEqual([NAME.record]);
-    expect((await provider.get(KEY))?.value).toEqual(pattern(100_000));
+    expect(await provider.get(KEY)).toMatchObject({ value: pattern(600_000), expiresAt: null });
+    expect(await provider.delete(KEY)).toBe(true);
   });
 
   test.skipIf(!canMount)('read-only root: reads work, writes are PROVIDER_UNAVAILABLE (needs root, to mount a tmpfs)', async () => {
@@ -45,7 +57,17 @@ describe('filesystem: failures of the system', () => {
     const root = join(await makeDirectory(), KEY);
     await writeFile(root, '');
     const provider = filesystem({ root });
-    const calls = [() => provider.put(KEY, pattern(1)), () => provider.get(KEY), () => provider.delete(KEY), () => keysOf(provider)];
+    const calls = [
+      () => provider.put(KEY, pattern(1)),
+      () => provider.put(KEY, new Blob(['x']).stream()),
+      () => provider.get(KEY),
+      () => provider.getStream(KEY),
+      () => provider.head(KEY),
+      () => provider.delete(KEY),
+      () => provider.touch(KEY, null),
+      () => keysOf(provider),
+      () => provider.sweep(),
+    ];
     for (const call of calls) {
       const error = await expectCode(call(), 'PROVIDER_UNAVAILABLE');
       expect(error.details).toEqual({ systemCode: 'ENOTDIR' });
@@ -81,11 +103,20 @@ describe('filesystem: failures of the system', () => {
 
   async function expectReadOnly(root: string, systemCode: string): Promise<void> {
     const provider = filesystem({ root });
-    for (const write of [() => provider.put(KEY, pattern(1)), () => provider.delete(KEY)]) {
+    const stream = () => new Blob(['x']).stream();
+    const writes = [
+      () => provider.put(KEY, pattern(1)),
+      () => provider.put(KEY, stream()),
+      () => provider.put('another', pattern(1)),
+      () => provider.delete(KEY),
+      () => provider.touch(KEY, null),
+    ];
+    for (const write of writes) {
       const error = await expectCode(write(), 'PROVIDER_UNAVAILABLE');
       expect(error.details).toEqual({ systemCode });
       expectSilent(error, [KEY]);
     }
+    expect(await provider.health()).toMatchObject({ ok: false, error: { code: 'PROVIDER_UNAVAILABLE', details: { systemCode } } });
     expect((await provider.get(KEY))?.value).toEqual(pattern(10));
     expect(await keysOf(provider)).toEqual([KEY]);
     expect(await readdir(join(root, NAME.shard))).toEqual([NAME.record]);

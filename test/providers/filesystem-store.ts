@@ -1,9 +1,11 @@
 /** Stores of the filesystem provider in folders that are removed with their test, and a record in one. */
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { nameKey } from '../../providers/filesystem/name.ts';
+import { newOwner } from '../../providers/filesystem/owner.ts';
 import { filesystem } from '../../providers/filesystem.ts';
 import { pattern } from '../contract/provider/observe.ts';
 
@@ -34,4 +36,10 @@ export async function makeRecord() {
 /** Removes a folder with all that is in it. */
 export function removeTree(path: string): Promise<void> {
   return rm(path, { recursive: true, force: true });
+}
+
+/** An owner of this machine whose process has ended. */
+export function deadOwner(): string {
+  const pid = execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }).trim();
+  return newOwner().replace(/^\d+/, pid);
 }

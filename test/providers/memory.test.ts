@@ -1,10 +1,7 @@
-/** The memory provider against the contract, and the little it adds. */
+/** The little that the memory provider adds to the contract, which is in test/conformance/. */
 
 import { expect, test } from 'vitest';
 import { memory } from '../../providers/memory.ts';
-import { providerContract } from '../contract/provider.ts';
-
-providerContract('memory', async (clock) => ({ provider: memory({ now: clock }), dispose: async () => undefined }));
 
 test('two memory providers share nothing', async () => {
   const [one, other] = [memory(), memory()];

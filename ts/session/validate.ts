@@ -81,6 +81,13 @@ export function validateDocument(header: unknown, state: unknown, options: Valid
   return issues.take();
 }
 
+/** The issues of the rules that no schema can say, of documents that {@link assertHeader} and {@link assertState} have let pass. */
+export function validateMeaning(header: unknown, state: unknown, options: ValidateOptions = {}): Issue[] {
+  const issues = new IssueList(options.maxIssues ?? MAX_ISSUES);
+  checkMeaning(header as HeaderShape, state as StateShape, options.now ?? null, issues);
+  return issues.take();
+}
+
 function checkMeaning(header: HeaderShape, state: StateShape, now: number | null, issues: IssueList): void {
   checkTimes(header, state, now, issues);
   checkCookies(state, header, now, issues);

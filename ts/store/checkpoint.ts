@@ -1,17 +1,17 @@
 /**
- * How far a rotation has come, as text that somebody keeps. Records are taken in the order of their keys, and the text says up to which key
- * all are finished, and which of those have to be looked at again. It saves reading; a rotation that has lost it only looks at everything.
- * It is trusted: who can write it can make a rotation pass records over, so the last look at a store is one without it.
+ * How far a rotation, a copy or a transfer has come, as text that somebody keeps. Records are taken in the order of their keys, and the text says up to which key
+ * all are finished, and which of those have to be looked at again. It saves reading; a run that has lost it only looks at everything.
+ * It is trusted: who can write it can make a run pass records over, so the last look at a store is one without it.
  */
 
 /** Where the text is kept. What `save` was given must be what `load` finds, the old or the new one whole, also after a crash in between. */
 export interface RotationCheckpoint {
   load(): string | null | Promise<string | null>;
-  /** Null when the rotation has looked at everything: the next one begins anew. Called again only after it has resolved. */
+  /** Null when the run has looked at everything: the next one begins anew. Called again only after it has resolved. */
   save(text: string | null): void | Promise<void>;
 }
 
-/** So many failed records are remembered; after one more the mark stays where it is, and a resumed rotation looks again from there. */
+/** So many failed records are remembered; after one more the mark stays where it is, and a resumed run looks again from there. */
 const MAX_AGAIN = 1000;
 
 /** The text, parsed. */
@@ -21,12 +21,16 @@ interface Saved {
   readonly again: readonly string[];
 }
 
-/** The work that is left of a rotation, and the text for what is done. */
-export class RotationMark {
+/** What runs over a store leave such a text. */
+export type MarkedWork = 'rotation' | 'copy' | 'transfer';
+
+/** The work that is left of a run, and the text for what is done. */
+export class RunMark {
   /** Keys of the records to look at, in this order. */
   readonly keys: readonly string[];
-  /** Whether a text of the same rotation was found. */
+  /** Whether a text of the same run was found. */
   readonly resumed: boolean;
+  readonly #work: MarkedWork;
   readonly #plan: string;
   readonly #after: string | null;
   /** How many of `keys` are records that are looked at again. */
@@ -36,13 +40,14 @@ export class RotationMark {
   readonly #finished = new Map<number, boolean>();
   #mark = 0;
 
-  /** `listed` are all keys of the store, `plan` what tells this rotation from others, `text` what was saved, or null. */
-  constructor(listed: readonly string[], plan: string, text: string | null) {
-    const saved = text === null ? null : readSaved(text, plan);
+  /** `listed` are all keys of the store, `plan` what tells this run from others of its kind, `text` what was saved, or null. */
+  constructor(listed: readonly string[], plan: string, text: string | null, work: MarkedWork) {
+    const saved = text === null ? null : readSaved(text, work, plan);
     const after = saved?.after ?? null;
     const again = saved?.again ?? [];
     this.keys = [...again, ...listed.filter((key) => after === null || key > after).sort(compareKeys)];
     this.resumed = saved !== null;
+    this.#work = work;
     this.#plan = plan;
     this.#after = after;
     this.#againCount = again.length;
@@ -67,12 +72,12 @@ export class RotationMark {
   format(): string {
     const left = this.keys.slice(this.#mark, Math.max(this.#mark, this.#againCount));
     const after = this.#mark > this.#againCount ? this.keys[this.#mark - 1]! : this.#after;
-    return JSON.stringify({ type: 'psp-rotation', version: 1, plan: this.#plan, after, again: [...left, ...this.#again] });
+    return JSON.stringify({ type: typeOf(this.#work), version: 1, plan: this.#plan, after, again: [...left, ...this.#again] });
   }
 }
 
-/** Null for anything but a text of this rotation: beginning anew is always right. */
-function readSaved(text: string, plan: string): Saved | null {
+/** Null for anything but a text of this run: beginning anew is always right. */
+function readSaved(text: string, work: MarkedWork, plan: string): Saved | null {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -80,11 +85,15 @@ function readSaved(text: string, plan: string): Saved | null {
     return null;
   }
   const saved = value as { type?: unknown; version?: unknown; plan?: unknown; after?: unknown; again?: unknown } | null;
-  if (saved?.type !== 'psp-rotation' || saved.version !== 1 || saved.plan !== plan) return null;
+  if (saved?.type !== typeOf(work) || saved.version !== 1 || saved.plan !== plan) return null;
   const { after, again } = saved;
   if (after !== null && typeof after !== 'string') return null;
   if (!Array.isArray(again) || again.some((key) => typeof key !== 'string')) return null;
   return { after, again };
+}
+
+function typeOf(work: MarkedWork): string {
+  return `psp-${work}`;
 }
 
 /** By UTF-16 code units, as `>` does. */

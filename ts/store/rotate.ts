@@ -10,36 +10,28 @@ import { openSealed } from '../envelope/open.ts';
 import { peek } from '../envelope/peek.ts';
 import { reseal, rewrap } from '../envelope/rewrap.ts';
 import { PspError, type PspErrorCode } from '../errors.ts';
-import type { RecordHead, StorageProvider, StoredRecord } from '../provider.ts';
+import type { DamagedRecord, RecordHead, StorageProvider, StoredRecord } from '../provider.ts';
 import { type AuditEntry, type AuditLog, AuditWriter } from './audit.ts';
-import { type RotationCheckpoint, RotationMark } from './checkpoint.ts';
 import { toHex } from './hex.ts';
+import { checkRun, type RunOptions, startRun } from './marked-run.ts';
+import { isTombstone } from './record-facts.ts';
 import { demandReseal, planKeys, proveHeader, type RotationKeys, type RotationMode, type RotationPlan } from './rotation-keys.ts';
 
-/** How a store is rotated. */
-export interface RotateOptions {
+/** How a store is rotated. A record that is worked on takes about four times its size in memory. On a dry run nothing is written to the audit log either. */
+export interface RotateOptions extends RunOptions {
   /** `rewrap`: the same data keys for other keys, header only. `reseal`: new data keys; what a compromised key demands. */
   readonly mode: RotationMode;
   /**
    * The context that a record was sealed for. Without it a reseal takes the empty one, and a rewrap leaves the context unchecked (it is kept
-   * in either case). What it throws is a failure of that record.
+   * in either case). What it throws is a failure of that record. Of a session store: its `contextOf`.
    */
   readonly contextOf?: (key: string, metadata: Readonly<Record<string, string>>) => SealContext | Promise<SealContext>;
   /** Only records whose keys start with this. */
   readonly prefix?: string;
   /** Reseals also what is on the wanted keys already: their data keys may be those that an older rewrap kept. Goes with `reseal`. */
   readonly all?: boolean;
-  /** Records that are worked on at once, 1 to 256; 4 when not given. Each takes about four times its size in memory. */
-  readonly concurrency?: number;
-  /** Remembers how far the rotation has come, every `checkpointEvery` records (100 when not given) and when it is aborted. */
-  readonly checkpoint?: RotationCheckpoint;
-  readonly checkpointEvery?: number;
-  /** Does everything but write: to the provider, the checkpoint and the audit log. `done` is then what would be. */
-  readonly dryRun?: boolean;
   /** Gets an entry for each record before that counts as finished. A log that fails ends the rotation. */
   readonly audit?: AuditLog;
-  /** Ends the rotation between two records, with the signal's reason. */
-  readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RotationProgress) => void;
   /** Milliseconds since 1970, for the audit log and for the time of the primary key; `Date.now` when not given. */
   readonly now?: () => number;
@@ -57,8 +49,8 @@ export interface RotationProgress {
 
 /** A record that was left as it was. */
 export interface RotationFailure {
-  /** The record's key in the provider. */
-  readonly key: string;
+  /** The record's key in the provider; null for a damaged record that does not even tell its key. */
+  readonly key: string | null;
   /** Null for an error that is none of ours: thrown by `contextOf`, or by a provider that breaks its contract. */
   readonly code: PspErrorCode | null;
   readonly error: unknown;
@@ -79,7 +71,6 @@ export interface RotationResult {
 
 /** So often a record is tried that others write meanwhile. */
 const MAX_ATTEMPTS = 5;
-const MAX_CONCURRENCY = 256;
 
 /**
  * Brings every record of `provider` onto the keys of `keys`: a ring's primary, or what `to` names. What is on them already, and on nothing
@@ -98,58 +89,42 @@ const MAX_CONCURRENCY = 256;
  * const { done, failed } = await rotateStore(provider, ring, { mode: 'rewrap' });
  */
 export async function rotateStore(provider: StorageProvider, keys: RotationKeys, options: RotateOptions): Promise<RotationResult> {
-  const { mode, prefix = '', all = false, dryRun = false, concurrency = 4, checkpointEvery = 100, now = Date.now, signal } = options;
+  const { mode, prefix = '', all = false, dryRun = false, now = Date.now, signal } = options;
   if (mode !== 'rewrap' && mode !== 'reseal') throw new TypeError('mode: expected rewrap or reseal');
   if (all && mode !== 'reseal') throw new TypeError('all: expected mode reseal with it, since a rewrap to the same keys changes nothing');
-  checkCount('concurrency', concurrency, MAX_CONCURRENCY);
-  checkCount('checkpointEvery', checkpointEvery, Number.MAX_SAFE_INTEGER);
+  checkRun(options);
   const plan = planKeys(keys, mode, now());
-  const checkpoint = dryRun ? undefined : options.checkpoint;
   const audit = dryRun || options.audit === undefined ? null : await AuditWriter.open(options.audit);
 
   const listed: string[] = [];
-  for await (const { key } of provider.list(prefix === '' ? {} : { prefix })) {
+  const damaged: DamagedRecord[] = [];
+  for await (const { key } of provider.list({ prefix, onDamaged: (record) => void damaged.push(record) })) {
     signal?.throwIfAborted();
     listed.push(key);
   }
   const goal = JSON.stringify([mode, all, prefix, plan.id]);
-  const mark = new RotationMark(listed, goal, (await checkpoint?.load()) ?? null);
+  const run = await startRun('rotation', goal, listed, options);
   const tally = { done: 0, skipped: 0, conflicted: 0 };
   const failed: RotationFailure[] = [];
+  // One that a checkpoint remembers fails when it is read.
+  const unread = damaged.filter(({ key }) => key === null || !run.keys.includes(key));
+  const total = run.keys.length + unread.length;
 
-  async function take(index: number): Promise<void> {
-    const key = mark.keys[index]!;
-    const { outcome, seen, error } = await rotateRecord(provider, key, plan, options);
+  async function settle(key: string | null, { outcome, seen, error }: Outcome): Promise<void> {
     const code = error instanceof PspError ? error.code : null;
     if (audit !== null && seen !== null) await audit.write(entryOf(plan, mode, outcome, seen, code, now()));
     if (outcome === 'failed') failed.push({ key, code, error });
     else tally[outcome]++;
-    mark.finish(index, outcome === 'done' || outcome === 'skipped');
-    options.onProgress?.({ ...tally, failed: failed.length, total: mark.keys.length });
+    options.onProgress?.({ ...tally, failed: failed.length, total });
   }
 
-  let finished = 0;
-  let saving: Promise<void> | null = null;
-  async function save(): Promise<void> {
-    await checkpoint?.save(mark.format());
-    saving = null;
-  }
-
-  try {
-    await takeAll(mark.keys.length, concurrency, signal, async (index) => {
-      await take(index);
-      finished++;
-      if (finished % checkpointEvery !== 0) return;
-      saving ??= save();
-      await saving;
-    });
-  } catch (error) {
-    // Only where the caller called it off: after a failure of the log or the checkpoint itself, the mark that is saved is the one to trust.
-    if (signal?.aborted === true) await checkpoint?.save(mark.format());
-    throw error;
-  }
-  await checkpoint?.save(null);
-  return { ...tally, failed, resumed: mark.resumed };
+  for (const { key, error } of unread) await settle(key, { outcome: 'failed', seen: { header: null }, error });
+  await run.finish(async (key) => {
+    const result = await rotateRecord(provider, key, plan, options);
+    await settle(key, result);
+    return result.outcome === 'done' || result.outcome === 'skipped';
+  });
+  return { ...tally, failed, resumed: run.resumed };
 }
 
 /** What became of one record. */
@@ -173,7 +148,8 @@ async function rotateRecord(provider: StorageProvider, key: string, plan: Rotati
   try {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const record = await provider.get(key);
-      if (record === null) return wrote ?? { outcome: 'skipped', seen: null };
+      // A deleted session has left nothing that is sealed.
+      if (record === null || isTombstone(record)) return wrote ?? { outcome: 'skipped', seen: null };
       seen = { header: null };
       const header = parseHeader(record.value);
       seen = { header };
@@ -273,35 +249,6 @@ function entryOf(
   const reason = code === null ? {} : { code };
   const renewed = outcome === 'done' && newBlobId !== undefined ? { newBlobId } : {};
   return { timeMs, mode, outcome, ...reason, blobId, ...renewed, from, to };
-}
-
-/** Runs `take` for 0 to `count` - 1, `concurrency` at a time. After the first failure nothing new begins, and it rejects when all have ended. */
-async function takeAll(
-  count: number,
-  concurrency: number,
-  signal: AbortSignal | undefined,
-  take: (index: number) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  let isOver = false;
-  async function work(): Promise<void> {
-    try {
-      while (!isOver && next < count) {
-        signal?.throwIfAborted();
-        await take(next++);
-      }
-    } finally {
-      // Also at the end of the list, where it makes no difference.
-      isOver = true;
-    }
-  }
-  const workers = await Promise.allSettled(Array.from({ length: Math.min(concurrency, count) }, work));
-  for (const worker of workers) if (worker.status === 'rejected') throw worker.reason;
-}
-
-function checkCount(name: string, count: number, most: number): void {
-  if (Number.isInteger(count) && count >= 1 && count <= most) return;
-  throw new RangeError(`${name}: expected an integer from 1 to ${most}, got ${String(count)}`);
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {

@@ -11,11 +11,12 @@ const CENTURY_MS = 100 * 365.25 * 86_400_000;
 
 /** Every time of the documents. */
 export function checkTimes(header: HeaderShape, state: StateShape, now: number | null, issues: IssueList): void {
+  const latest = (now ?? parseTime(header.updatedAt) ?? Number.POSITIVE_INFINITY) + CENTURY_MS;
   for (const [pointer, time] of times(header, state)) {
     if (issues.full) return;
     const ms = parseTime(time);
     if (ms === null) issues.semantic('error', 'time-calendar', pointer, 'is not a day of the calendar from 1970 on');
-    else if (ms > (now ?? parseTime(header.updatedAt) ?? ms) + CENTURY_MS)
+    else if (ms > latest)
       issues.semantic(
         'warning',
         'time-unit',
