@@ -44,7 +44,7 @@ export interface PageRequest {
 
 const DEFAULT_PAGE_ITEMS = 256;
 /** The longest time that a timer of JavaScript can wait. */
-const MAX_TIMEOUT_MS = 0x7fff_ffff;
+export const MAX_TIMEOUT_MS = 0x7fff_ffff;
 
 /** No condition at all. */
 const ANY: Condition = { ifMatch: null, absent: false };

@@ -27,6 +27,7 @@ import {
   checkRange,
   checkTime,
   checkTimeout,
+  MAX_TIMEOUT_MS,
   type PageRequest,
   type PutRequest,
 } from './contract.ts';
@@ -75,8 +76,6 @@ export interface ProviderCore {
 const BATCH_CONCURRENCY = 16;
 /** How long `close` waits for calls that are under way. */
 const CLOSE_WAIT_MS = 10_000;
-/** The longest time that a timer can wait. */
-const MAX_TIMER_MS = 0x7fff_ffff;
 
 const NOTHING = {};
 
@@ -403,7 +402,7 @@ class Alarm {
         if (next !== null) this.set(next);
       },
       // Timers may ring up to a millisecond early: one more, so that the time is up when it rings.
-      Math.min(Math.max(0, Math.ceil(deadline - performance.now())) + 1, MAX_TIMER_MS),
+      Math.min(Math.max(0, Math.ceil(deadline - performance.now())) + 1, MAX_TIMEOUT_MS),
     );
   }
 
