@@ -7,8 +7,8 @@
 import type { StorageProvider } from '../ts/provider.ts';
 import { bindingService, type KvNamespaceLike } from './cloudflare-kv/binding.ts';
 import { kvCore } from './cloudflare-kv/core.ts';
+import type { KvService } from './cloudflare-kv/namespace.ts';
 import { restService } from './cloudflare-kv/rest.ts';
-import type { KvService } from './cloudflare-kv/service.ts';
 import { provide } from './provide.ts';
 
 export type { KvNamespaceLike } from './cloudflare-kv/binding.ts';

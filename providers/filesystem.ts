@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { PspError } from '../ts/errors.ts';
 import type { Capabilities, RecordHead, StorageProvider, SweepReport } from '../ts/provider.ts';
 import { MAX_KEY_BYTES } from '../ts/provider.ts';
+import type { Call } from './calls.ts';
 import { type Condition, checkCondition, isLive, keyBytes, newVersion } from './contract.ts';
 import { reportFailures, translateFailure } from './filesystem/failure.ts';
 import { type Durability, openRecord, readHeader, readRange, readRecord, removeFile, writeNewFile } from './filesystem/file.ts';
@@ -22,7 +23,7 @@ import { corrupt, encodeRecord, headOf, MAX_VALUE_BYTES, type RecordHeader } fro
 import { openRoot, temporaryName } from './filesystem/root.ts';
 import { copyValue, SourceFailure, streamValue, writeStream } from './filesystem/stream.ts';
 import { sweepOwners, sweepShard } from './filesystem/sweep.ts';
-import { type Call, type ProviderCore, provide, settleEach } from './provide.ts';
+import { type ProviderCore, provide, settleEach } from './provide.ts';
 
 export type { Durability } from './filesystem/file.ts';
 

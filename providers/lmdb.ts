@@ -7,12 +7,13 @@
 import { PspError } from '../ts/errors.ts';
 import type { Capabilities, DamagedRecord, RecordHead, StorageProvider, StoredRecord } from '../ts/provider.ts';
 import { MAX_KEY_BYTES } from '../ts/provider.ts';
+import type { Call } from './calls.ts';
 import { type ByteRange, checkCondition, isLive, newVersion, type PutRequest } from './contract.ts';
 import { decodeFrame, decodeFrameHead, encodeFrame, FRAME_FIXED_BYTES, FRAME_HEAD_BYTES, frameValueAt, touchFrame } from './frame.ts';
 import { type Database, type Durability, type Environment, openEnvironment } from './lmdb/environment.ts';
 import { reportFailures } from './lmdb/failure.ts';
 import { type KeyRange, rangeOf, writeCursor } from './lmdb/page.ts';
-import { type Call, type ProviderCore, provide } from './provide.ts';
+import { type ProviderCore, provide } from './provide.ts';
 
 export type { Durability } from './lmdb/environment.ts';
 

@@ -9,9 +9,10 @@
 import { PspError } from '../ts/errors.ts';
 import type { Capabilities, RecordHead, StorageProvider, StoredRecord } from '../ts/provider.ts';
 import { MAX_KEY_BYTES } from '../ts/provider.ts';
+import type { Call } from './calls.ts';
 import { type ByteRange, type Condition, checkCondition, checkPrefix, isLive, newVersion, type PutRequest } from './contract.ts';
 import { decodeFrame, decodeFrameHead, expiryDigits, FRAME_FIXED_BYTES, FRAME_HEAD_BYTES, touchFrame } from './frame.ts';
-import { type Call, type ProviderCore, provide } from './provide.ts';
+import { type ProviderCore, provide } from './provide.ts';
 import { settleChunks } from './redis/batch.ts';
 import {
   askNode,

@@ -2,11 +2,12 @@
 
 import { PspError } from '../../ts/errors.ts';
 import type { RecordHead } from '../../ts/provider.ts';
+import type { Call } from '../calls.ts';
 import { isLive, type PutRequest } from '../contract.ts';
-import { type Call, settleEach } from '../provide.ts';
+import { settleEach } from '../provide.ts';
 import type { Chunks } from './chunk.ts';
+import type { KvPair, KvService } from './namespace.ts';
 import type { Names, StoredHead } from './record.ts';
-import type { KvPair, KvService } from './service.ts';
 
 /** A put that is one entry of KV. */
 export interface OnePut {

@@ -2,8 +2,8 @@
  * KV by the binding that a Worker has. It takes no signal, and has no batches for bytes: its reading of many keys decodes them as text.
  */
 
-import type { Call } from '../provide.ts';
-import { failure, type KvPage, type KvPageRequest, type KvPair, type KvService, readStart } from './service.ts';
+import type { Call } from '../calls.ts';
+import { failure, type KvPage, type KvPageRequest, type KvPair, type KvService, readStart } from './namespace.ts';
 
 /** What we use of a binding to Workers KV: `env.NAME` in a Worker. */
 export interface KvNamespaceLike {

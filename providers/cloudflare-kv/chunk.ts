@@ -2,10 +2,10 @@
 
 import { PspError } from '../../ts/errors.ts';
 import type { RecordHead, Version } from '../../ts/provider.ts';
+import type { Call } from '../calls.ts';
 import { crc32 } from '../crc32.ts';
-import type { Call } from '../provide.ts';
+import type { KvService } from './namespace.ts';
 import { CHUNK_BYTES, chunkMetadata, corrupt, MAX_CHUNKED_BYTES, type Names, type StoredHead } from './record.ts';
-import type { KvService } from './service.ts';
 
 /** Who writes chunks: of which value, and until when they are needed. */
 export interface ChunkOwner {

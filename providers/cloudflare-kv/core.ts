@@ -1,11 +1,13 @@
 /** The operations of the contract out of those of KV, the same for both ways to reach it. Batches are in batch.ts, listings in listing.ts. */
 
 import type { Capabilities, RecordHead, StoredRecord, StoredStream } from '../../ts/provider.ts';
+import type { Call } from '../calls.ts';
 import { isLive, newVersion, type PutRequest } from '../contract.ts';
-import type { Call, ProviderCore } from '../provide.ts';
+import type { ProviderCore } from '../provide.ts';
 import { deleteMany, deleteOne, type OnePut, putMany } from './batch.ts';
 import { type ChunkOwner, Chunks, piecesOf, piecesOfStream } from './chunk.ts';
 import { listPage, sweepChunks } from './listing.ts';
+import { type KvEntry, type KvPair, type KvService, MAX_NAME_BYTES, MAX_VALUE_BYTES } from './namespace.ts';
 import {
   corrupt,
   decodeRecord,
@@ -19,7 +21,6 @@ import {
   type StoredHead,
   ttlSeconds,
 } from './record.ts';
-import { type KvEntry, type KvPair, type KvService, MAX_NAME_BYTES, MAX_VALUE_BYTES } from './service.ts';
 
 /** What a core is made of. */
 export interface KvCoreOptions {

@@ -5,11 +5,12 @@
 
 import { PspError } from '../../ts/errors.ts';
 import type { DamagedRecord, ListPage, RecordHead, SweepReport } from '../../ts/provider.ts';
+import type { Call } from '../calls.ts';
 import { badCursor, isLive, type PageRequest } from '../contract.ts';
-import { type Call, settleEach } from '../provide.ts';
+import { settleEach } from '../provide.ts';
 import { fromBase64, toBase64 } from './base64.ts';
+import { type KvEntry, type KvService, MAX_NAME_BYTES, MAX_PAGE_ENTRIES, MIN_PAGE_ENTRIES } from './namespace.ts';
 import { type Names, readChunk, type StoredHead } from './record.ts';
-import { type KvEntry, type KvService, MAX_NAME_BYTES, MAX_PAGE_ENTRIES, MIN_PAGE_ENTRIES } from './service.ts';
 
 /** What a listing works with. */
 interface Listing {

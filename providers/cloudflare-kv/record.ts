@@ -14,7 +14,7 @@ import type { RecordHead, Version } from '../../ts/provider.ts';
 import { keyBytes } from '../contract.ts';
 import { decodeFrame, decodeFrameHead, encodeFrame, FRAME_HEAD_BYTES, frameValueAt } from '../frame.ts';
 import { fromBase64, toBase64 } from './base64.ts';
-import { type KvMetadata, MAX_METADATA_TEXT_BYTES, MIN_TTL_SECONDS } from './service.ts';
+import { type KvMetadata, MAX_METADATA_TEXT_BYTES, MIN_TTL_SECONDS } from './namespace.ts';
 
 /** Bytes of every chunk but the last. */
 export const CHUNK_BYTES: number = 20 * 2 ** 20;

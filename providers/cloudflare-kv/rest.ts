@@ -4,10 +4,10 @@
  */
 
 import { PspError } from '../../ts/errors.ts';
+import type { Call } from '../calls.ts';
 import { badCursor } from '../contract.ts';
-import type { Call } from '../provide.ts';
 import { toBase64 } from './base64.ts';
-import { failure, type KvEntry, type KvFailures, type KvPair, type KvService, readStart } from './service.ts';
+import { failure, type KvEntry, type KvFailures, type KvPair, type KvService, readStart } from './namespace.ts';
 
 /** Where a namespace is and who may use it. */
 export interface KvRestOptions {

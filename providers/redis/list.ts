@@ -12,9 +12,9 @@
 
 import { PspError } from '../../ts/errors.ts';
 import type { DamagedRecord, ListPage, RecordHead } from '../../ts/provider.ts';
+import type { Call } from '../calls.ts';
 import { checkKey, isLive, type PageRequest } from '../contract.ts';
 import { decodeFrameHead, FRAME_HEAD_BYTES } from '../frame.ts';
-import type { Call } from '../provide.ts';
 import { askNode, type Connection, type RedisNodeLike } from './client.ts';
 import { formatCursor, parseCursor, type Scan, type Walk } from './cursor.ts';
 import { translate } from './failure.ts';

@@ -23,7 +23,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { PspError } from '../../ts/errors.ts';
-import type { Call } from '../provide.ts';
+import type { Call } from '../calls.ts';
 import { failureOf, isMissing, isNamed, statusOf } from './failure.ts';
 import { HEAD_NAME, type ObjectFacts } from './object.ts';
 

@@ -5,8 +5,9 @@
 import { PspError } from '../../ts/errors.ts';
 import type { Capabilities, RecordHead, StoredRecord, StoredStream, Version } from '../../ts/provider.ts';
 import { MAX_KEY_BYTES } from '../../ts/provider.ts';
+import type { Call } from '../calls.ts';
 import { type ByteRange, type Condition, checkCondition, isLive, type PutRequest } from '../contract.ts';
-import { type Call, type ProviderCore, settleEach, unsupported } from '../provide.ts';
+import { type ProviderCore, settleEach, unsupported } from '../provide.ts';
 import { emptyStream, readRange, readValue, streamRange, streamValue } from './body.ts';
 import { type Bucket, DELETE_LIMIT, type OpenObject } from './bucket.ts';
 import { mayBeConflict } from './failure.ts';

@@ -5,9 +5,10 @@
 
 import { PspError } from '../../ts/errors.ts';
 import type { DamagedRecord, ListPage, RecordHead } from '../../ts/provider.ts';
+import type { Call } from '../calls.ts';
 import { badCursor, isLive, type PageRequest } from '../contract.ts';
 import { crc32 } from '../crc32.ts';
-import { type Call, settleEach } from '../provide.ts';
+import { settleEach } from '../provide.ts';
 import type { Bucket } from './bucket.ts';
 import { decodeName, encodeName, RESERVED_START } from './name.ts';
 import { corrupt, decodeHead, type ObjectHead } from './object.ts';

@@ -3,8 +3,8 @@
  * write all the same; Ceph's gateway compares ETags without quotes only, R2 with quotes only. What is not seen to be refused is not believed.
  */
 
+import type { Call } from '../calls.ts';
 import { randomHex } from '../contract.ts';
-import type { Call } from '../provide.ts';
 import type { Bucket, EtagSpelling, ObjectCondition } from './bucket.ts';
 import { statusOf } from './failure.ts';
 import { RESERVED_START } from './name.ts';

@@ -6,8 +6,9 @@
  */
 
 import type { SweepReport } from '../../ts/provider.ts';
+import type { Call } from '../calls.ts';
 import { isLive } from '../contract.ts';
-import { type Call, settleEach } from '../provide.ts';
+import { settleEach } from '../provide.ts';
 import type { Bucket, EtagSpelling } from './bucket.ts';
 import { mayBeConflict } from './failure.ts';
 import { CONCURRENCY, isCorrupt, readEntry } from './listing.ts';

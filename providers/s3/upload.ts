@@ -5,8 +5,8 @@
 
 import { createHash } from 'node:crypto';
 import { PspError } from '../../ts/errors.ts';
+import type { Call } from '../calls.ts';
 import { crc32 } from '../crc32.ts';
-import type { Call } from '../provide.ts';
 import type { Bucket } from './bucket.ts';
 import { statusOf } from './failure.ts';
 import { type Draft, encodeHead, encodeTrailer } from './object.ts';

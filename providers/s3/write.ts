@@ -6,8 +6,8 @@
 
 import { PspError } from '../../ts/errors.ts';
 import type { RecordHead } from '../../ts/provider.ts';
+import type { Call } from '../calls.ts';
 import { type Condition, isLive } from '../contract.ts';
-import type { Call } from '../provide.ts';
 import type { Bucket, EtagSpelling, ObjectCondition } from './bucket.ts';
 import { mayBeConflict, statusOf } from './failure.ts';
 import { type Draft, decodeHead, encodeBody, encodeHead, headOf, readVersion, TRAILER_BYTES } from './object.ts';

@@ -5,9 +5,10 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { Call } from '../../providers/calls.ts';
 import type { Address } from '../../providers/conformance/subject.ts';
 import { crc32 } from '../../providers/crc32.ts';
-import { type Call, provide } from '../../providers/provide.ts';
+import { provide } from '../../providers/provide.ts';
 import { PspError, type PspErrorCode } from '../../ts/errors.ts';
 import type { StorageProvider, StoredRecord } from '../../ts/provider.ts';
 import { delegateTo, optionsOf } from './delegate.ts';

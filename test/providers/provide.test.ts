@@ -1,9 +1,10 @@
 /** What `provide` adds to every service, seen with a service that the test holds in its hands. */
 
 import { describe, expect, test, vi } from 'vitest';
+import type { Call } from '../../providers/calls.ts';
 import type { PutRequest } from '../../providers/contract.ts';
 import { memory } from '../../providers/memory.ts';
-import { type Call, type ProviderCore, provide } from '../../providers/provide.ts';
+import { type ProviderCore, provide } from '../../providers/provide.ts';
 import { PspError } from '../../ts/errors.ts';
 import type { Capabilities, RecordHead, Version } from '../../ts/provider.ts';
 

@@ -4,7 +4,7 @@
  */
 
 import { PspError } from '../../ts/errors.ts';
-import type { Call } from '../provide.ts';
+import type { Call } from '../calls.ts';
 
 /** What is written under one name. */
 export interface KvPair {
