@@ -40,7 +40,7 @@ const LAYERS: readonly Layer[] = [
   { name: 'digest', places: ['ts/digest.ts'], layers: ['errors'], packages: NOBLE },
   { name: 'kernel', places: ['ts/kernel/'], layers: ['errors'], packages: [] },
   { name: 'session', places: ['ts/session/'], layers: ['errors'], packages: [] },
-  { name: 'merge', places: ['ts/merge/'], layers: ['session', 'kernel', 'errors'], packages: [] },
+  { name: 'merge', places: ['ts/merge/'], layers: ['session', 'kernel', 'digest', 'errors'], packages: [] },
   { name: 'diff', places: ['ts/diff/'], layers: ['session', 'kernel', 'errors'], packages: [] },
   { name: 'blob', places: ['ts/blob/'], layers: ['session', 'kernel', 'digest', 'errors'], packages: [] },
   { name: 'envelope', places: ['ts/envelope/'], layers: ['kernel', 'errors'], packages: NOBLE },

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { boundPort } from '../../ts/adapters/bounded-port.ts';
 import type { ChromiumPort } from '../../ts/adapters/chromium-port.ts';
+import { TabIds } from '../../ts/adapters/tab-ids.ts';
 import { PspError } from '../../ts/errors.ts';
 
 /** A browser that refuses everything, and whose connection ends `endsAfterMs` after the first refusal. */
@@ -17,6 +18,7 @@ function refusingPort(endsAfterMs: number): ChromiumPort<string> {
     tool: 'test',
     browser: { send: refuse, on: () => () => undefined },
     browserContextId: undefined,
+    tabIds: new TabIds(),
     pages: refuse,
     newPage: refuse,
     isClosed: () => closed,

@@ -60,6 +60,27 @@ export function driverContract(name: string, makeBrowser: () => Promise<TestBrow
       });
     });
 
+    test('M14: a tab keeps its id from capture to capture, and through a restore', async () => {
+      const first = await loggedIn();
+      const ids = async ({ driver }: TestBrowser): Promise<string[]> => (await driver.capture()).session.tabs.map(({ id }) => id);
+      const { session } = await first.driver.capture();
+      expect(await ids(first)).toEqual(session.tabs.map(({ id }) => id));
+
+      const second = await freshBrowser();
+      await second.driver.restore(session);
+      expect(await ids(second)).toEqual(session.tabs.map(({ id }) => id));
+      await second.context.newPage().then((page) => page.goto(`${site.origin}/home`));
+      const withAnother = await ids(second);
+      expect(withAnother).toContain(session.tabs[0]!.id);
+      expect(new Set(withAnother).size).toBe(2);
+
+      // The same session once more: each id stays with one page.
+      await second.driver.restore(session);
+      const all = await ids(second);
+      expect(new Set(all).size).toBe(3);
+      expect(all).toContain(session.tabs[0]!.id);
+    });
+
     test('no request reaches the site in a capture of origins that are not open, nor in a restore', async () => {
       const first = await loggedIn();
       for (const page of first.context.pages()) await page.goto('about:blank');

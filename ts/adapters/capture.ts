@@ -77,7 +77,9 @@ class Capture<Handle> {
   }
 
   async openPages(): Promise<void> {
+    const { tabIds } = this.#operation.port;
     const pages = await this.#operation.port.pages();
+    tabIds.keepOnly(pages.map(({ handle }) => handle));
     try {
       for (const [index, page] of pages.entries()) {
         this.#operation.progress('tabs', index, pages.length);
@@ -91,7 +93,7 @@ class Capture<Handle> {
           this.tabsComplete = false;
           this.#unanswered.add(origin);
         }
-        this.tabs.push({ id: crypto.randomUUID(), url: page.url, sessionStorage: tab ?? [] });
+        this.tabs.push({ id: tabIds.of(page.handle), url: page.url, sessionStorage: tab ?? [] });
       }
       this.#operation.progress('tabs', pages.length, pages.length);
     } finally {

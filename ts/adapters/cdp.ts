@@ -9,6 +9,7 @@ import { withDeadline } from './deadline.ts';
 import type { Driver } from './driver.ts';
 import type { Commands, DevToolsSession, Events, TargetInfo } from './protocol.ts';
 import { restoreChromium } from './restore.ts';
+import { TabIds } from './tab-ids.ts';
 
 /** What a restore through this driver gives: the tabs that were opened, in the session's order. */
 export interface CdpTarget {
@@ -32,10 +33,11 @@ export function cdp(url: string, options: CdpOptions = {}): Driver<CdpTarget> {
   // Checked here: the platform's own error would carry the whole address along, and a token that is in it.
   if (!URL.canParse(url)) throw new TypeError('url: expected an address such as http://127.0.0.1:9222');
   const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  const tabIds = new TabIds<string>();
   const connected = async <T>(work: (port: ChromiumPort<string>) => Promise<T>): Promise<T> => {
     const connection = await connect(url, connectTimeoutMs);
     try {
-      return await work(await openPort(connection, options.browserContextId, connectTimeoutMs));
+      return await work({ ...(await openPort(connection, options.browserContextId, connectTimeoutMs)), tabIds });
     } finally {
       connection.close();
     }
@@ -195,7 +197,11 @@ function sessionOf(connection: Connection, sessionId: string | undefined): DevTo
   };
 }
 
-async function openPort(connection: Connection, browserContextId: string | undefined, timeoutMs: number): Promise<ChromiumPort<string>> {
+async function openPort(
+  connection: Connection,
+  browserContextId: string | undefined,
+  timeoutMs: number,
+): Promise<Omit<ChromiumPort<string>, 'tabIds'>> {
   const browser = sessionOf(connection, undefined);
   const listing = browser.send('Target.getBrowserContexts', {});
   const { browserContextIds } = await withDeadline(listing, timeoutMs, 'Target.getBrowserContexts');

@@ -3,6 +3,7 @@
  * a way to open one more. The drivers (`cdp.ts`, `playwright.ts`) each make one.
  */
 import type { DevToolsSession } from './protocol.ts';
+import type { TabIds } from './tab-ids.ts';
 
 /** A page that is open in the browser context. */
 export interface OpenPage<Handle> {
@@ -23,6 +24,8 @@ export interface ChromiumPort<Handle> {
   readonly browser: DevToolsSession;
   /** Given along with cookie commands; undefined for the default context. */
   readonly browserContextId: string | undefined;
+  /** Which tabs the pages are; the driver's own, so it outlives the port. */
+  readonly tabIds: TabIds<Handle>;
   /** The open pages of the context, in tab order. */
   pages(): Promise<readonly OpenPage<Handle>[]>;
   /** Opens a page at about:blank. */

@@ -10,6 +10,7 @@ import { withDeadline } from './deadline.ts';
 import type { Driver } from './driver.ts';
 import type { Commands, DevToolsSession, Events } from './protocol.ts';
 import { restoreChromium } from './restore.ts';
+import { TabIds } from './tab-ids.ts';
 
 /** A Playwright `CDPSession`. */
 export interface CdpSessionLike {
@@ -52,11 +53,12 @@ export interface PlaywrightTarget<Page> {
  * Both reject with `ADAPTER_UNSUPPORTED` when the browser has no DevTools protocol (Firefox, WebKit).
  */
 export function playwright<Page extends PageLike>(context: BrowserContextLike<Page>): Driver<PlaywrightTarget<Page>> {
+  const tabIds = new TabIds<Page>();
   return {
     name: 'playwright',
-    capture: (options = {}) => withPort(context, (port) => captureChromium(port, options)),
+    capture: (options = {}) => withPort(context, tabIds, (port) => captureChromium(port, options)),
     restore: (session, options = {}) =>
-      withPort(context, async (port) => {
+      withPort(context, tabIds, async (port) => {
         const { pages, report } = await restoreChromium(port, session, options);
         return { target: { pages: pages.map(({ handle }) => handle) }, report };
       }),
@@ -68,6 +70,7 @@ const LETTING_GO_MS = 2_000;
 
 async function withPort<Page extends PageLike, T>(
   context: BrowserContextLike<Page>,
+  tabIds: TabIds<Page>,
   work: (port: ChromiumPort<Page>) => Promise<T>,
 ): Promise<T> {
   const browser = context.browser();
@@ -88,6 +91,7 @@ async function withPort<Page extends PageLike, T>(
         browser: browserSession,
         browserContextId: browser === null ? undefined : targetInfo.browserContextId,
         isClosed,
+        tabIds,
         pages: () => Promise.all(open.map((page) => openPage(context, page, isClosed))),
         newPage: async () => openPage(context, await newPage(), isClosed),
       });

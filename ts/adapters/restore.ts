@@ -39,6 +39,7 @@ export async function restoreChromium<Handle>(
     operation.progress('tabs', index, tabs.length);
     const restored = await operation.part({ outcome: 'lost', kind: 'tab', place: tabPlace(tab) }, () => restoreTab(operation, tab));
     if (restored === null) continue;
+    port.tabIds.assign(restored.handle, tab.id);
     pages.push({ tabId: tab.id, handle: restored.handle });
     sessionItems += restored.items;
   }
