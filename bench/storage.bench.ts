@@ -77,6 +77,7 @@ export async function subject(): Promise<Subject> {
     get note() {
       return (
         `One run is as many operations as the case says, with so many in flight. \`${RAW}\` is the client library alone with the same settings, or the bare system calls; ` +
+        'of S3 without `cacheMiddleware`, which is off where nobody asks for it, and which the provider has; ' +
         'it has no version, no expiry, no metadata and no checksum. A conditional put is against a plain SET. The time of a listing is that of its process, after it was opened. ' +
         `${describeListings(listings)}${leftOut.length === 0 ? '' : ` LEFT OUT, for want of a server: ${leftOut.join(', ')}.`}`
       );

@@ -17,7 +17,7 @@ const CLOSE_WAIT_MS = 10_000;
 
 /** The calls that are under way, and their ends. */
 export class Calls {
-  readonly #pending = new Set<RunningCall>();
+  readonly #pending = new Crowd<RunningCall>();
   readonly #alarm: Alarm | null;
   #isClosed = false;
   #whenIdle: (() => void) | null = null;
@@ -34,8 +34,7 @@ export class Calls {
 
     return new Promise<T>((resolve, reject) => {
       const call = new RunningCall(reject, timeoutMs);
-      const abort = signal === undefined ? null : (): void => call.end(signal.reason);
-      if (abort !== null) signal!.addEventListener('abort', abort, { once: true });
+      const stopListening = signal === undefined ? null : whenAborted(signal, (reason) => call.end(reason));
       this.#pending.add(call);
       const alarm = timeoutMs === 0 ? null : this.#alarm;
       alarm?.set(call.deadline);
@@ -43,10 +42,9 @@ export class Calls {
 
       const finish = (): void => {
         if (timer !== null) clearTimeout(timer);
-        if (abort !== null) signal!.removeEventListener('abort', abort);
-        this.#pending.delete(call);
-        call.release();
-        if (this.#pending.size > 0) return;
+        stopListening?.();
+        this.#pending.remove(call);
+        if (this.#pending.members.length > 0) return;
         this.#alarm?.rest();
         this.#whenIdle?.();
       };
@@ -76,7 +74,7 @@ export class Calls {
   #endLate(): number | null {
     const now = performance.now();
     let next: number | null = null;
-    for (const call of this.#pending) {
+    for (const call of this.#pending.members) {
       if (call.timeoutMs === 0 || call.isEnded) continue;
       if (call.deadline <= now) call.end(timedOut(call.timeoutMs));
       else if (next === null || call.deadline < next) next = call.deadline;
@@ -87,14 +85,14 @@ export class Calls {
   /** Refuses new calls and waits for those under way; what is left after a while is ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#pending.size === 0) return;
+    if (this.#pending.members.length === 0) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#whenIdle = resolve;
       timer = setTimeout(resolve, CLOSE_WAIT_MS);
     });
     clearTimeout(timer);
-    for (const call of this.#pending) call.end(closed());
+    for (const call of this.#pending.members) call.end(closed());
   }
 }
 
@@ -142,12 +140,39 @@ class Alarm {
   }
 }
 
+/** Who is in a {@link Crowd}. */
+interface Member {
+  /** Its place there, which the crowd writes. */
+  place: number;
+}
+
+/**
+ * Members in no order. Not a Set: each table that it has outgrown points to the next one, and the first that reached the garbage collector's old
+ * generation keeps all later ones, with what was in them, until that is collected. With a call every few microseconds it would be all the time.
+ */
+class Crowd<T extends Member> {
+  readonly members: T[] = [];
+
+  add(one: T): void {
+    one.place = this.members.push(one) - 1;
+  }
+
+  /** Takes out one that is in. The last takes its place. */
+  remove(one: T): void {
+    const last = this.members.pop()!;
+    if (last === one) return;
+    this.members[one.place] = last;
+    last.place = one.place;
+  }
+}
+
 /** A call whose signal is made only for a service that asks for it. */
-class RunningCall implements Call {
+class RunningCall implements Call, Member {
+  place = 0;
   readonly timeoutMs: number;
   /** When its time is up, as `performance.now()` counts. */
   readonly deadline: number;
-  #reject: (reason: unknown) => void;
+  readonly #reject: (reason: unknown) => void;
   #controller: AbortController | null = null;
   #ended: { readonly reason: unknown } | null = null;
 
@@ -167,14 +192,6 @@ class RunningCall implements Call {
     return this.#controller.signal;
   }
 
-  /**
-   * Lets go of the promise, which holds the result. A Set leaves its outgrown tables to the garbage collector with the calls that were in them then;
-   * with large values behind those, it would have to collect all the time.
-   */
-  release(): void {
-    this.#reject = ignore;
-  }
-
   end(reason: unknown): void {
     this.#ended ??= { reason };
     this.#controller?.abort(reason);
@@ -182,8 +199,34 @@ class RunningCall implements Call {
   }
 }
 
-function ignore(): void {
-  // Nobody waits any more.
+/** Somebody who waits for a signal. */
+interface Listener extends Member {
+  readonly end: (reason: unknown) => void;
+}
+
+const listenersOf = new WeakMap<AbortSignal, Crowd<Listener>>();
+
+/**
+ * Calls `end` with the reason when `signal` is aborted, unless the returned function, which must be called once, was called before. The signal has one
+ * listener of ours, however many wait: runtimes take more than ten for a leak, and warn. One that outlives all who waited keeps none of them.
+ */
+export function whenAborted(signal: AbortSignal, end: (reason: unknown) => void): () => void {
+  const listeners = listenersOf.get(signal) ?? new Crowd<Listener>();
+  if (listeners.members.length === 0) {
+    listenersOf.set(signal, listeners);
+    signal.addEventListener('abort', endAll);
+  }
+  const listener = { end, place: 0 };
+  listeners.add(listener);
+  return () => {
+    listeners.remove(listener);
+    if (listeners.members.length === 0) signal.removeEventListener('abort', endAll);
+  };
+}
+
+function endAll({ target }: Event): void {
+  const signal = target as AbortSignal;
+  for (const { end } of [...(listenersOf.get(signal)?.members ?? [])]) end(signal.reason);
 }
 
 function closed(): PspError {

@@ -3,10 +3,16 @@
  * otherwise a table.
  */
 
-type Crc32 = (bytes: Uint8Array, start?: number) => number;
+/** The runtime's own, which is called at a cost of its own. */
+const ofRuntime: typeof tableCrc32 | undefined = globalThis.process?.getBuiltinModule?.('node:zlib')?.crc32;
+
+/** Bytes up to which the table is faster than a call of the runtime's own. */
+const SHORT_BYTES = 64;
 
 /** The CRC-32 of `bytes`, 0 to 2^32 - 1; `start` is the CRC-32 of what stands before them. */
-export const crc32: Crc32 = globalThis.process?.getBuiltinModule?.('node:zlib')?.crc32 ?? tableCrc32;
+export function crc32(bytes: Uint8Array, start = 0): number {
+  return ofRuntime === undefined || bytes.length <= SHORT_BYTES ? tableCrc32(bytes, start) : ofRuntime(bytes, start);
+}
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let rest = byte;
@@ -14,9 +20,9 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest;
 });
 
-/** The same by a table, for runtimes without. Exported for the test that compares them. */
-export function tableCrc32(bytes: Uint8Array, start = 0): number {
+/** The same by a table, for runtimes without, and of bytes `from` to `to`: so few are not worth a view. */
+export function tableCrc32(bytes: Uint8Array, start = 0, from = 0, to: number = bytes.length): number {
   let crc = ~start;
-  for (let at = 0; at < bytes.length; at++) crc = TABLE[(crc ^ bytes[at]!) & 0xff]! ^ (crc >>> 8);
+  for (let at = from; at < to; at++) crc = TABLE[(crc ^ bytes[at]!) & 0xff]! ^ (crc >>> 8);
   return ~crc >>> 0;
 }

@@ -221,7 +221,7 @@ function filesystemCore(root: string, durability: Durability, now: () => number)
             // A signal is made by asking for it: only a write that had to wait can have lost its caller.
             if (performance.now() - askedAt > BRIEF_MS) call.signal.throwIfAborted();
             await check(condition, record, key); // Spares most losers their temporary file; what counts is the check under the lock.
-            await writeNewFile(temporary, [bytes], durability);
+            await writeNewFile(temporary, bytes, durability);
             await publish(temporary, record, withKeyLock, () => check(condition, record, key));
           });
           return head;

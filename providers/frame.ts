@@ -17,7 +17,7 @@
 
 import { PspError } from '../ts/errors.ts';
 import { MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, type RecordHead, type StoredRecord, type Version } from '../ts/provider.ts';
-import { crc32 } from './crc32.ts';
+import { crc32, tableCrc32 } from './crc32.ts';
 
 /** Bytes of the part that a touch writes anew. */
 export const FRAME_FIXED_BYTES = 68;
@@ -36,6 +36,9 @@ const NEVER = '9999999999999999';
 const EXPIRY_DIGITS = 16;
 const VERSION_DIGITS = 32;
 const MAGIC = 0x3146_5350;
+/** Where the part begins that the first checksum is of. */
+const CHECKED_AT = FRAME_VERSION_AT;
+const EXPIRY_END = FRAME_EXPIRY_AT + EXPIRY_DIGITS;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -47,40 +50,40 @@ export function expiryDigits(expiresAt: number | null): string {
 }
 
 /** Where a frame is put. */
-export interface FrameRoom {
+export interface FrameRoom<B extends Uint8Array<ArrayBuffer> = Uint8Array<ArrayBuffer>> {
   /** Spare bytes before and after it. */
   readonly before: number;
   readonly after: number;
   /** Gives so many bytes, with whatever in them. */
-  allocate(bytes: number): Uint8Array<ArrayBuffer>;
+  allocate(bytes: number): B;
 }
 
 const OWN_ROOM: FrameRoom = { before: 0, after: 0, allocate: (bytes) => new Uint8Array(bytes) };
 
-/** The frame of `value` (at most 2^32 - 1 bytes) in a new array, or in the middle of the room that is given; the whole room. */
-export function encodeFrame(
+/** The frame of `value` (at most 2^32 - 1 bytes) in the middle of `room`, which is given back whole; without it, the frame alone in a new array. */
+export function encodeFrame<B extends Uint8Array<ArrayBuffer> = Uint8Array<ArrayBuffer>>(
   head: Pick<RecordHead, 'version' | 'expiresAt' | 'metadata'>,
   value: Uint8Array,
-  { before, after, allocate }: FrameRoom = OWN_ROOM,
-): Uint8Array<ArrayBuffer> {
+  { before, after, allocate }: FrameRoom<B> = OWN_ROOM as FrameRoom<B>,
+): B {
   const metadata = encodeMetadata(head.metadata);
-  const length = FRAME_FIXED_BYTES + metadata.length + value.length;
-  const room = allocate(before + length + after);
-  const bytes = room.subarray(before, before + length);
-  bytes.set(metadata, FRAME_FIXED_BYTES);
-  bytes.set(value, FRAME_FIXED_BYTES + metadata.length);
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  view.setUint32(56, metadata.length, true);
-  view.setUint32(60, value.length, true);
-  view.setUint32(64, crc32(bytes.subarray(FRAME_FIXED_BYTES)), true);
-  writeFixed(bytes, view, head.version, head.expiresAt);
-  return room;
+  const metadataAt = before + FRAME_FIXED_BYTES;
+  const valueAt = metadataAt + metadata.length;
+  const end = valueAt + value.length;
+  const bytes = allocate(end + after);
+  bytes.set(metadata, metadataAt);
+  bytes.set(value, valueAt);
+  writeInteger(bytes, before + 56, metadata.length);
+  writeInteger(bytes, before + 60, value.length);
+  writeInteger(bytes, before + 64, crc32(bytes.subarray(metadataAt, end)));
+  writeFixed(bytes, before, head.version, head.expiresAt);
+  return bytes;
 }
 
 /** A copy of the fixed part of a frame, with another version and expiry: 68 bytes. */
 export function touchFrame(fixed: Uint8Array, version: Version, expiresAt: number | null): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(fixed.subarray(0, FRAME_FIXED_BYTES)); // slice of a Buffer would be no copy
-  writeFixed(bytes, new DataView(bytes.buffer), version, expiresAt);
+  writeFixed(bytes, 0, version, expiresAt);
   return bytes;
 }
 
@@ -115,32 +118,43 @@ export function frameValueAt(bytes: Uint8Array): number {
   return FRAME_FIXED_BYTES + readFixed(bytes).metadataBytes;
 }
 
-function writeFixed(bytes: Uint8Array, view: DataView, version: Version, expiresAt: number | null): void {
-  view.setUint32(0, MAGIC, true);
+/** Writes all of the fixed part at `at` but the lengths and the checksum of the value, which stand there. */
+function writeFixed(bytes: Uint8Array, at: number, version: Version, expiresAt: number | null): void {
+  writeInteger(bytes, at, MAGIC);
   const text = version + expiryDigits(expiresAt);
-  for (let at = 0; at < text.length; at++) bytes[FRAME_VERSION_AT + at] = text.charCodeAt(at);
-  view.setUint32(4, crc32(bytes.subarray(8, FRAME_FIXED_BYTES)), true);
+  for (let i = 0; i < text.length; i++) bytes[at + CHECKED_AT + i] = text.charCodeAt(i);
+  writeInteger(bytes, at + 4, headCrc32(bytes, at));
+}
+
+/** The checksum that the fixed part at `at` should have. By the table: for so few bytes it takes less time than a call of the runtime's own. */
+function headCrc32(bytes: Uint8Array, at: number): number {
+  return tableCrc32(bytes, 0, at + CHECKED_AT, at + FRAME_FIXED_BYTES);
+}
+
+function writeInteger(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+function readInteger(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 
 function readFixed(bytes: Uint8Array) {
   if (bytes.length < FRAME_FIXED_BYTES) throw corrupt('it ends before its head does');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_FIXED_BYTES);
-  if (view.getUint32(0, true) !== MAGIC) throw corrupt('it does not begin like one');
-  if (view.getUint32(4, true) !== crc32(bytes.subarray(8, FRAME_FIXED_BYTES))) throw corrupt('the checksum of its head is wrong');
-  const expiry = asciiOf(bytes, FRAME_EXPIRY_AT, EXPIRY_DIGITS);
+  if (readInteger(bytes, 0) !== MAGIC) throw corrupt('it does not begin like one');
+  if (readInteger(bytes, 4) !== headCrc32(bytes, 0)) throw corrupt('the checksum of its head is wrong');
+  const text = decodeText(bytes.subarray(FRAME_VERSION_AT, EXPIRY_END), 'its head');
+  const expiry = text.slice(VERSION_DIGITS);
   return {
-    version: asciiOf(bytes, FRAME_VERSION_AT, VERSION_DIGITS) as Version,
+    version: text.slice(0, VERSION_DIGITS) as Version,
     expiresAt: expiry === NEVER ? null : Number(expiry),
-    metadataBytes: view.getUint32(56, true),
-    size: view.getUint32(60, true),
-    checksum: view.getUint32(64, true),
+    metadataBytes: readInteger(bytes, 56),
+    size: readInteger(bytes, 60),
+    checksum: readInteger(bytes, 64),
   };
-}
-
-function asciiOf(bytes: Uint8Array, from: number, length: number): string {
-  let text = '';
-  for (let at = from; at < from + length; at++) text += String.fromCharCode(bytes[at]!);
-  return text;
 }
 
 /** The metadata as bytes: see the head of this file. At most FRAME_HEAD_BYTES - FRAME_FIXED_BYTES. */
@@ -169,18 +183,18 @@ export function decodeMetadata(bytes: Uint8Array): Record<string, string> {
     const length = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
     const text = bytes.subarray(at + 2, at + 2 + length);
     if (text.length < length || at + 2 > bytes.length) throw corrupt('its metadata ends too early');
-    texts.push(decodeText(text));
+    texts.push(decodeText(text, 'its metadata'));
     at += 2 + length;
   }
   // fromEntries defines properties, so a name such as __proto__ stays an ordinary name.
   return Object.fromEntries(Array.from({ length: count }, (_, entry) => [texts[2 * entry]!, texts[2 * entry + 1]!]));
 }
 
-function decodeText(bytes: Uint8Array): string {
+function decodeText(bytes: Uint8Array, what: string): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw corrupt('its metadata is no UTF-8');
+    throw corrupt(`${what} is no UTF-8`);
   }
 }
 

@@ -95,12 +95,17 @@ function lmdbCore(path: string, durability: Durability, timeoutMs: number, now: 
 
   /** Reads in a snapshot that is taken now, not one that an earlier read of the last millisecond took. */
   function read<T>(body: () => T): Promise<T> {
-    return reportFailures('read', async () => {
-      // A read never waits: who reads in a loop would let no timer and no commit of this process come to its end.
-      if (++readsInTurn >= READS_IN_TURN) await nextTurn();
+    // A read never waits: who reads in a loop would let no timer and no commit of this process come to its end.
+    return ++readsInTurn >= READS_IN_TURN ? nextTurn().then(() => readNow(body)) : readNow(body);
+  }
+
+  async function readNow<T>(body: () => T): Promise<T> {
+    try {
       database.resetReadTxn();
       return body();
-    });
+    } catch (error) {
+      return reportFailures('read', () => Promise.reject(error));
+    }
   }
 
   function nextTurn(): Promise<void> {

@@ -16,7 +16,7 @@ import type {
   StoredStream,
   SweepReport,
 } from '../ts/provider.ts';
-import { type Call, Calls } from './calls.ts';
+import { type Call, Calls, whenAborted } from './calls.ts';
 import {
   type ByteRange,
   type Condition,
@@ -128,12 +128,14 @@ export function provide(core: ProviderCore): StorageProvider {
 
     open: (options = NOTHING) => calls.run(options, core.timeoutMs, open),
 
-    async get(key, options = NOTHING) {
-      checkKey(key, core.capabilities.maxKeyBytes);
-      const range = checkRange(options.range);
-      return run(options, (call) => {
-        if (range !== null) demand('ranges', 'a range');
-        return core.get(key, range, call);
+    get(key, options = NOTHING) {
+      return attempt(() => {
+        checkKey(key, core.capabilities.maxKeyBytes);
+        const range = checkRange(options.range);
+        return run(options, (call) => {
+          if (range !== null) demand('ranges', 'a range');
+          return core.get(key, range, call);
+        });
       });
     },
 
@@ -147,46 +149,54 @@ export function provide(core: ProviderCore): StorageProvider {
       }).then((found) => endWith(found, options.signal));
     },
 
-    async head(key, options = NOTHING) {
-      checkKey(key, core.capabilities.maxKeyBytes);
-      return run(options, (call) => core.head(key, call));
+    head(key, options = NOTHING) {
+      return attempt(() => {
+        checkKey(key, core.capabilities.maxKeyBytes);
+        return run(options, (call) => core.head(key, call));
+      });
     },
 
-    async put(key, value, options = NOTHING) {
-      checkKey(key, core.capabilities.maxKeyBytes);
-      if (value instanceof ReadableStream) {
-        const request = checkPut(key, value, options);
+    put(key, value, options = NOTHING) {
+      return attempt(() => {
+        checkKey(key, core.capabilities.maxKeyBytes);
+        if (value instanceof ReadableStream) {
+          const request = checkPut(key, value, options);
+          return run(options, (call) => {
+            demandPut(request.condition);
+            demand('streams', 'a stream');
+            return core.putStream!(request, call);
+          });
+        }
+        if (!(value instanceof Uint8Array)) throw new TypeError(`value: expected a Uint8Array or a ReadableStream, got ${typeof value}`);
+        checkSize(value);
+        const request = checkPut(key, keep(value), options);
         return run(options, (call) => {
           demandPut(request.condition);
-          demand('streams', 'a stream');
-          return core.putStream!(request, call);
+          return core.put(request, call);
         });
-      }
-      if (!(value instanceof Uint8Array)) throw new TypeError(`value: expected a Uint8Array or a ReadableStream, got ${typeof value}`);
-      checkSize(value);
-      const request = checkPut(key, keep(value), options);
-      return run(options, (call) => {
-        demandPut(request.condition);
-        return core.put(request, call);
       });
     },
 
-    async delete(key, options = NOTHING) {
-      checkKey(key, core.capabilities.maxKeyBytes);
-      const condition = checkMatch(options);
-      return run(options, (call) => {
-        if (condition.ifMatch !== null && !core.capabilities.conditionalDelete) throw unsupported(core.name, 'a delete with a condition');
-        return core.delete(key, condition, call);
+    delete(key, options = NOTHING) {
+      return attempt(() => {
+        checkKey(key, core.capabilities.maxKeyBytes);
+        const condition = checkMatch(options);
+        return run(options, (call) => {
+          if (condition.ifMatch !== null && !core.capabilities.conditionalDelete) throw unsupported(core.name, 'a delete with a condition');
+          return core.delete(key, condition, call);
+        });
       });
     },
 
-    async touch(key, expiresAt, options = NOTHING) {
-      checkKey(key, core.capabilities.maxKeyBytes);
-      if (expiresAt !== null) checkTime('expiresAt', expiresAt);
-      const condition = checkMatch(options);
-      return run(options, (call) => {
-        demand('touch', 'a touch');
-        return core.touch!(key, expiresAt, condition, call);
+    touch(key, expiresAt, options = NOTHING) {
+      return attempt(() => {
+        checkKey(key, core.capabilities.maxKeyBytes);
+        if (expiresAt !== null) checkTime('expiresAt', expiresAt);
+        const condition = checkMatch(options);
+        return run(options, (call) => {
+          demand('touch', 'a touch');
+          return core.touch!(key, expiresAt, condition, call);
+        });
       });
     },
 
@@ -311,10 +321,25 @@ async function settleInTurn<T extends { readonly key: string }, R>(
   return settleEach(items, takeInTurn, concurrency);
 }
 
+/** What `start` gives, where an error that it throws is a rejection, too: an async function makes one more promise, and calls take microseconds. */
+function attempt<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return start();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /** The stream of `found`, which also ends with `signal`. */
 function endWith(found: StoredStream | null, signal: AbortSignal | undefined): StoredStream | null {
   if (found === null || signal === undefined) return found;
-  return { ...found, stream: found.stream.pipeThrough(new TransformStream(), { signal }) };
+  const end = new AbortController();
+  const stopListening = whenAborted(signal, (reason) => end.abort(reason));
+  if (signal.aborted) end.abort(signal.reason);
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  // How it ended is what the reader of the other side sees.
+  found.stream.pipeTo(writable, { signal: end.signal }).then(stopListening, stopListening);
+  return { ...found, stream: readable };
 }
 
 function damagedListing(count: number): PspError {

@@ -50,6 +50,8 @@ const GRACE_MS = 60_000;
 /** Values up to this wait for others to be sent with: a write of its own costs more than what it carries. */
 const HELD_BYTES = 16 * 1024;
 
+const NO_WORDS: readonly string[] = [];
+
 const CAPABILITIES: Capabilities = {
   conditionalPut: true,
   conditionalDelete: true,
@@ -95,33 +97,36 @@ function redisCore(target: RedisTarget, keyPrefix: string, timeoutMs: number, no
     const head = { key, version: newVersion(), size: value.length, expiresAt, metadata };
     const name = keyPrefix + key;
     const left = expiresAt === null ? '' : millisecondsLeft(expiresAt);
-    const forget = left === '' ? [] : ['PX', left];
-    const words = [expiryDigits(now()), condition.ifMatch ?? ''];
 
     if (condition.ifMatch !== null) {
+      const words = [expiryDigits(now()), condition.ifMatch];
       const command = new FrameCommand('evalsha', [PUT.sha1, '1', name, ...words], head, value, [left]);
       const args = () => [...words, command.frame, left];
       const done = (answer: unknown): RecordHead => obey(answer, condition, head);
-      return { head, bytes: command.frame.length, send: () => connection.sendScript(PUT, command, name, args).then(done) };
+      return { head, bytes: command.frameBytes, send: () => connection.sendScript(PUT, command, name, args, done) };
     }
+    const forget = left === '' ? NO_WORDS : ['PX', left];
     const command = new FrameCommand('set', [name], head, value, condition.absent ? ['NX', ...forget] : forget);
     const done = (answer: unknown): RecordHead | Promise<RecordHead> => {
       if (answer === 'OK') return head;
       if (!condition.absent || answer !== null) throw unexpected('SET');
       // Something stands there. It may have expired by our clock, which only the script can see.
-      return connection.run(PUT, name, [...words, command.frame, left]).then((second) => obey(second, condition, head));
+      const args = [expiryDigits(now()), '', command.frame, left];
+      return connection.run(PUT, name, args).then((second) => obey(second, condition, head));
     };
-    return { head, bytes: command.frame.length, send: () => connection.send(command, done) };
+    return { head, bytes: command.frameBytes, send: () => connection.send(command, done) };
   }
 
   function getWhole(key: string): Promise<StoredRecord | null> {
-    connection.hold();
+    connection.holdWithOthers();
     return connection.askBytes('GET', [keyPrefix + key], (answer) => {
       const bytes = answer as Buffer<ArrayBuffer> | null;
       if (bytes === null || bytes.length === 0) return null;
-      const record = decodeFrame(key, bytes);
-      // The client's bytes lie among those of other answers; the caller's are its own.
-      return isLive(record.expiresAt, now()) ? { ...record, value: new Uint8Array(record.value) } : null;
+      const isOwn = bytes.length === bytes.buffer.byteLength;
+      const record = decodeFrame(key, isOwn ? new Uint8Array(bytes.buffer) : bytes);
+      if (!isLive(record.expiresAt, now())) return null;
+      // The client puts a long answer together in memory of its own, which is the caller's now. A short one lies among other answers.
+      return isOwn ? record : { ...record, value: new Uint8Array(record.value) };
     });
   }
 
@@ -135,7 +140,7 @@ function redisCore(target: RedisTarget, keyPrefix: string, timeoutMs: number, no
 
   /** The first bytes of a frame, and the head that stands in them; null when there is none, or it has expired. */
   function readHead(key: string): Promise<{ head: RecordHead; bytes: Buffer } | null> {
-    connection.hold();
+    connection.holdWithOthers();
     return connection.askBytes('GETRANGE', [keyPrefix + key, 0, FRAME_HEAD_BYTES - 1], (answer) => {
       const bytes = answer as Buffer;
       if (bytes.length === 0) return null;
@@ -145,7 +150,7 @@ function redisCore(target: RedisTarget, keyPrefix: string, timeoutMs: number, no
   }
 
   async function remove(key: string, condition: Condition): Promise<boolean> {
-    connection.hold();
+    connection.holdWithOthers();
     const time = expiryDigits(now());
     if (condition.ifMatch === null) {
       const answer = await connection.run(DELETE, keyPrefix + key, [time]);
@@ -188,7 +193,7 @@ function redisCore(target: RedisTarget, keyPrefix: string, timeoutMs: number, no
 
     put(request) {
       const { bytes, send } = preparePut(request);
-      if (bytes <= HELD_BYTES) connection.hold();
+      if (bytes <= HELD_BYTES) connection.holdWithOthers();
       return send();
     },
 

@@ -10,10 +10,11 @@
  * There, a key that is ever written with conditions is to be written with conditions always.
  */
 
-import { S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import type { StorageProvider } from '../ts/provider.ts';
 import { provide } from './provide.ts';
 import { Bucket } from './s3/bucket.ts';
+import { makeClient } from './s3/client.ts';
 import { s3Core } from './s3/core.ts';
 
 /** As much of an `S3Client` of @aws-sdk/client-s3 as is needed. */
@@ -62,9 +63,6 @@ export interface S3PassedOptions extends S3BucketOptions {
 export type S3Options = S3ServiceOptions | S3PassedOptions;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-const CONNECT_TIMEOUT_MS = 5000;
-/** Calls beyond these wait for a connection. */
-const MAX_CONNECTIONS = 64;
 const MAX_PREFIX_CHARACTERS = 512;
 
 const isPrefix = /^[\w./-]*$/;
@@ -85,21 +83,4 @@ export function s3(options: S3Options): StorageProvider {
   const own = options.client === undefined ? makeClient(options) : null;
   const client = own ?? (options.client as unknown as S3Client);
   return provide(s3Core({ bucket: new Bucket(client, bucket), start: prefix, timeoutMs, now, close: () => own?.destroy() }));
-}
-
-function makeClient({ endpoint, region, credentials, forcePathStyle = endpoint !== undefined }: S3ServiceOptions): S3Client {
-  const isAws = endpoint === undefined || /\.amazonaws\.com(?:\.cn)?$/.test(new URL(endpoint).hostname);
-  const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
-  return new S3Client({
-    region,
-    credentials: { ...credentials }, // a copy: the client writes into it
-    forcePathStyle,
-    maxAttempts: 1,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, httpAgent: agent, httpsAgent: agent },
-    ...(endpoint === undefined ? {} : { endpoint }),
-    // Checksums that only AWS knows break others; and some never answer `Expect: 100-continue`, for which the client would wait seconds.
-    ...(isAws
-      ? {}
-      : { requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED', expectContinueHeader: false }),
-  });
 }

@@ -56,6 +56,7 @@ export interface RecordHead {
 
 /** A stored value, or the asked range of it. The array belongs to the caller: writing to it changes nothing that is stored. */
 export interface StoredRecord extends RecordHead {
+  /** The caller's alone, but perhaps a view of a larger buffer, which is the caller's too. */
   readonly value: Uint8Array<ArrayBuffer>;
 }
 

@@ -2,9 +2,13 @@
  * Reading and writing whole record files. A record file is never changed once it has its name: it is written beside, made
  * durable as asked, and renamed into place, so an open file is always one whole value. Symbolic links, devices, pipes and
  * directories under a record's name are refused.
+ *
+ * What a put costs beside its syncs are small calls. Those that the system answers from memory are made here and now (`...Sync`):
+ * in the pool of threads each would stand in line behind the syncs of other puts. Syncs, renames (ext4 then frees what was
+ * replaced) and the writing of large values wait for the disk, and are left to the pool.
  */
 
-import { constants } from 'node:fs';
+import { closeSync, constants, fsync, openSync, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, unlink } from 'node:fs/promises';
 import type { ByteRange } from '../contract.ts';
@@ -40,6 +44,9 @@ const FIRST_READ_BYTES = 4096;
 
 // Node takes no more than 2^31 - 1 bytes in one call.
 const MOST_WRITE_BYTES = 0x4000_0000;
+
+// Up to here a write is a copy into the memory of the system.
+const QUICK_WRITE_BYTES = 64 * 1024;
 
 // O_NONBLOCK: opening a planted pipe would wait for a writer. 0 on platforms that have no such flag.
 const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -114,13 +121,23 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position: 
 }
 
 /**
- * Writes a new file of mode 0600 from `parts`, in order. Fails when the name is taken. When it fails for another reason the file
- * is removed again.
+ * Writes a new file of mode 0600. Fails when the name is taken. When it fails for another reason the file is removed again. A small
+ * one holds up this thread for as long as the system takes to copy it.
  */
-export async function writeNewFile(path: string, parts: readonly Uint8Array[], durability: Durability): Promise<void> {
-  await fillNewFile(path, durability, async (file) => {
-    for (const part of parts) await writeFully(file, part);
-  });
+export async function writeNewFile(path: string, bytes: Uint8Array, durability: Durability): Promise<void> {
+  if (bytes.length > QUICK_WRITE_BYTES) return fillNewFile(path, durability, (file) => writeFully(file, bytes));
+  const file = openSync(path, CREATE_FLAGS, 0o600);
+  try {
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+      if (durability !== 'none') await sync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    await removeFile(path).catch(() => undefined); // The first failure is the one to report; the sweep takes what is left.
+    throw error;
+  }
 }
 
 /** A new file of mode 0600 with what `fill` writes to it; otherwise as {@link writeNewFile}. Gives what `fill` gives. */
@@ -170,20 +187,35 @@ export async function removeFile(path: string): Promise<boolean> {
   }
 }
 
-/** An open directory, to make its names durable; null where the platform opens none. A link is not followed. */
-export async function openDirectory(path: string): Promise<FileHandle | null> {
+/** A directory that is open, to make its names durable. */
+export interface OpenDirectory {
+  /** Returns when the names that are in it now are on the disk. */
+  sync(): Promise<void>;
+  close(): void;
+}
+
+/** Opens a directory; a link is not followed. Null where the platform opens none. */
+export function openDirectory(path: string): OpenDirectory | null {
   // Windows cannot open a directory for this; NTFS journals names by itself.
-  return process.platform === 'win32' ? null : open(path, DIRECTORY_FLAGS);
+  if (process.platform === 'win32') return null;
+  const directory = openSync(path, DIRECTORY_FLAGS);
+  return { sync: () => sync(directory), close: () => closeSync(directory) };
 }
 
 /** Returns when the names in a directory are on the disk. */
 export async function syncDirectory(path: string): Promise<void> {
-  const directory = await openDirectory(path);
+  const directory = openDirectory(path);
   try {
     await directory?.sync();
   } finally {
-    await directory?.close();
+    directory?.close();
   }
+}
+
+function sync(file: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fsync(file, (error) => (error === null ? resolve() : reject(error)));
+  });
 }
 
 async function withRecord<T>(path: string, read: (record: OpenRecord) => Promise<T>): Promise<T | null> {

@@ -17,8 +17,8 @@
  * lives on: the key stays locked until the process ends.
  */
 
-import { type BigIntStats, lstatSync } from 'node:fs';
-import { type FileHandle, link, lstat, open } from 'node:fs/promises';
+import { type BigIntStats, linkSync, lstatSync, unlinkSync } from 'node:fs';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PspError } from '../../ts/errors.ts';
 import { hasCode } from './failure.ts';
@@ -65,7 +65,7 @@ export class LockOwner {
     for (let isSecond = false; ; isSecond = true) {
       const own = await this.#open();
       try {
-        await link(own.path, path);
+        linkSync(own.path, path);
         return { ...own, path };
       } catch (error) {
         if (hasCode(error, 'EEXIST')) return null;
@@ -135,7 +135,6 @@ export type TakenLock = OwnFile;
 
 /** Whether the lock is still what was taken. */
 export function isHeld({ path, dev, ino }: TakenLock): boolean {
-  // Not handed to another thread: what this process has just linked the system knows by heart, and every put waits for the answer.
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return found !== undefined && found.ino === ino && found.dev === dev;
 }
@@ -225,8 +224,17 @@ async function withLockOf<T>(
     if (isHeld(lock)) await removeFile(path).catch(() => undefined);
     throw error;
   }
-  if (performance.now() - seenAt < FRESH_MS || isHeld(lock)) await removeFile(path);
+  if (performance.now() - seenAt < FRESH_MS || isHeld(lock)) giveBack(path);
   return result;
+}
+
+// Here and now, as the link: the file has another name, or is open, so nothing is freed.
+function giveBack(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
 }
 
 async function makeOwnFile(directory: string): Promise<OwnFile> {

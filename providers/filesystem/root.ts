@@ -5,11 +5,11 @@
  * not found: the root is private (0700), and only its owner could do it.
  */
 
-import { constants, type Stats } from 'node:fs';
-import { access, type FileHandle, lstat, mkdir, realpath } from 'node:fs/promises';
+import { constants, lstatSync, type Stats } from 'node:fs';
+import { access, mkdir, realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { hasCode } from './failure.ts';
-import { type Durability, openDirectory, syncDirectory } from './file.ts';
+import { type Durability, type OpenDirectory, openDirectory, syncDirectory } from './file.ts';
 import { borrowOwner, type LockOwner, returnOwner } from './lock.ts';
 import { corrupt } from './record.ts';
 import { sweepOwners, sweepShard } from './sweep.ts';
@@ -68,23 +68,23 @@ export function openRoot(root: string, durability: Durability, now: () => number
   /** Null when the shard is not there. */
   async function writeIn<T>(root: string, shard: string, body: Writing<T>): Promise<{ result: T } | null> {
     const path = join(root, shard);
-    if (durability !== 'full') return (await isDirectory(path)) ? { result: await body(path, ownerIn(root)) } : null;
+    if (durability !== 'full') return isDirectory(path) ? { result: await body(path, ownerIn(root)) } : null;
     // Opening it is also the look at what it is.
-    let directory: FileHandle | null;
+    let directory: OpenDirectory | null;
     try {
-      directory = await openDirectory(path);
+      directory = openDirectory(path);
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return null;
-      await isDirectory(path); // Says what it is instead, if that is what was wrong.
+      isDirectory(path); // Says what it is instead, if that is what was wrong.
       throw error;
     }
-    if (directory === null && !(await isDirectory(path))) return null;
+    if (directory === null && !isDirectory(path)) return null;
     try {
       const result = await body(path, ownerIn(root));
       await directory?.sync();
       return { result };
     } finally {
-      await directory?.close();
+      directory?.close();
     }
   }
 
@@ -95,7 +95,7 @@ export function openRoot(root: string, durability: Durability, now: () => number
       const directory = await find();
       if (directory === null) return null;
       const path = join(directory, shard);
-      return (await isDirectory(path)) ? path : null;
+      return isDirectory(path) ? path : null;
     },
 
     async writeInFound(shard, body) {
@@ -153,10 +153,12 @@ export function temporaryName(owner: string): string {
   return `${owner}.tmp`;
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+// Not handed to another thread: what every call asks for the system knows by heart.
+function isDirectory(path: string): boolean {
   let stat: Stats;
   try {
-    stat = await lstat(path);
+    // Without `throwIfNoEntry: false`, for which newer runtimes also take a root that is a file for one that is not there.
+    stat = lstatSync(path);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return false;
     throw error;
@@ -171,6 +173,6 @@ async function makeDirectory(path: string): Promise<void> {
   } catch (error) {
     // Another writer was first. What it made is checked like any other.
     if (!hasCode(error, 'EEXIST')) throw error;
-    await isDirectory(path);
+    isDirectory(path);
   }
 }

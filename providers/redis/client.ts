@@ -4,6 +4,7 @@
  * cluster are followed by ioredis (a server that redirects has done nothing).
  */
 
+import { setImmediate } from 'node:timers';
 import { Cluster, type Command, Redis } from 'ioredis';
 import type { FrameCommand } from './command.ts';
 import { isUnknownScript, notConnected, translate } from './failure.ts';
@@ -46,7 +47,10 @@ export interface RedisAddress {
   readonly port: number;
 }
 
-/** How a connection that we make is made. */
+/**
+ * How a connection that we make is made. A user of Redis's access control needs the keys of the provider's prefix (`~psp:*`) and the commands get,
+ * getrange, type, exists, scan, info, ping, set, setrange, unlink, pexpire, persist, eval and evalsha; in a cluster, `cluster` too.
+ */
 export interface RedisConnectionOptions {
   readonly username?: string;
   readonly password?: string;
@@ -56,6 +60,8 @@ export interface RedisConnectionOptions {
   readonly tls?: object;
   readonly sentinelUsername?: string;
   readonly sentinelPassword?: string;
+  /** Where the servers of a cluster, or those that sentinels name, are reached from here, by the address (`'10.0.0.1:6379'`) that they announce. */
+  readonly natMap?: Readonly<Record<string, RedisAddress>>;
 }
 
 /** Which Redis: a client that exists already, or where to connect to. */
@@ -73,6 +79,12 @@ export interface OwnedClient extends RedisLike {
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How long the end of a connection is waited for. */
 const END_WAIT_MS = 2_000;
+
+/**
+ * Most commands that wait for others which are not there yet. All that come in a turn would cost less still, and leave the server idle meanwhile where
+ * answers are large: it has answered everything then.
+ */
+const HELD_COMMANDS = 16;
 
 /** Milliseconds until the next attempt to connect. What waits for it is nobody's call: those have failed. */
 function reconnectDelay(attempt: number): number {
@@ -101,10 +113,11 @@ export function clientMaker(target: Exclude<RedisTarget, { client: RedisLike }>)
   }
   if ('cluster' in target) {
     checkAddresses('cluster', target.cluster);
-    const { db, ...connection } = pickConnection(target.options);
+    const { db, natMap, ...connection } = pickConnection(target.options);
     if (db !== undefined && db !== 0) throw new TypeError('options.db: a cluster has database 0 only');
     const options = {
       lazyConnect: true,
+      ...(natMap === undefined ? {} : { natMap }),
       redisOptions: { ...node, ...connection },
       clusterRetryStrategy: reconnectDelay,
       // 0: the failure of a connection is reported, not tried again.
@@ -168,8 +181,13 @@ export async function endClient(client: OwnedClient): Promise<void> {
 /** Sends commands over a client. Everything it rejects with is a PspError. */
 export class Connection {
   readonly #client: RedisLike;
-  #isHeld = false;
+  /** What is held back, null when nothing is; how many commands may still wait there. */
+  #held: RedisNodeLike['stream'][] | null = null;
+  #room = 0;
+  #endsTurn = false;
   #isUsed = false;
+  /** Commands that are not answered yet. */
+  #underWay = 0;
 
   constructor(client: RedisLike) {
     this.#client = client;
@@ -182,38 +200,50 @@ export class Connection {
 
   /** The answer as text, numbers as they are. In a cluster the first key decides who is asked. */
   ask(command: string, args: Argument[]): Promise<unknown> {
-    this.#isUsed = true;
-    return this.#client.call(command, args).catch(fail);
+    return this.#await(this.#client.call(command, args), same);
   }
 
   /** What `read` makes of the answer, whose strings are bytes. */
   askBytes<T>(command: string, args: Argument[], read: (answer: unknown) => T): Promise<T> {
-    this.#isUsed = true;
-    return this.#client.callBuffer(command, args).then(read, fail);
+    return this.#await(this.#client.callBuffer(command, args), read);
   }
 
   /** Sends a command that carries a value; what `read` makes of the answer. */
   send<T>(command: FrameCommand, read: (answer: unknown) => T | Promise<T>): Promise<T> {
-    this.#isUsed = true;
-    return (this.#client.sendCommand(command) as Promise<unknown>).then(read, fail);
+    return this.#await(this.#client.sendCommand(command) as Promise<unknown>, read);
   }
 
   /** Runs a script on one key. A server that does not have it yet is given it. */
   run(script: Script, key: string, args: Argument[], answer: 'call' | 'callBuffer' = 'call'): Promise<unknown> {
-    this.#isUsed = true;
-    return this.#client[answer]('EVALSHA', [script.sha1, 1, key, ...args]).catch((error: unknown) => {
-      if (!isUnknownScript(error)) throw translate(error);
-      return this.#client[answer]('EVAL', [script.text, 1, key, ...args]).catch(fail);
-    });
+    return this.#await(this.#client[answer]('EVALSHA', [script.sha1, 1, key, ...args]), same, () =>
+      this.#client[answer]('EVAL', [script.text, 1, key, ...args]),
+    );
   }
 
   /** The same with a command that carries a value: EVALSHA of `script`, where `args` are what EVAL gets. */
-  sendScript(script: Script, command: FrameCommand, key: string, args: () => Argument[]): Promise<unknown> {
+  sendScript<T>(script: Script, command: FrameCommand, key: string, args: () => Argument[], read: (answer: unknown) => T): Promise<T> {
+    return this.#await(this.#client.sendCommand(command) as Promise<unknown>, read, () =>
+      this.#client.call('EVAL', [script.text, 1, key, ...args()]),
+    );
+  }
+
+  /** What `read` makes of the answer; `give` sends the script that a server was found not to have. */
+  #await<T>(answer: Promise<unknown>, read: (answer: unknown) => T | Promise<T>, give?: () => Promise<unknown>): Promise<T> {
     this.#isUsed = true;
-    return (this.#client.sendCommand(command) as Promise<unknown>).catch((error: unknown) => {
-      if (!isUnknownScript(error)) throw translate(error);
-      return this.#client.call('EVAL', [script.text, 1, key, ...args()]).catch(fail);
-    });
+    this.#underWay += 1;
+    this.#room -= 1;
+    if (this.#room === 0) this.#letGo();
+    return answer.then(
+      (value) => {
+        this.#underWay -= 1;
+        return read(value);
+      },
+      (error: unknown) => {
+        this.#underWay -= 1;
+        if (give === undefined || !isUnknownScript(error)) throw translate(error);
+        return this.#await(give(), read);
+      },
+    );
   }
 
   /** Every server that takes writes, as the client knows them; one where there is no cluster. */
@@ -238,17 +268,37 @@ export class Connection {
     this.#client.refreshSlotsCache?.();
   }
 
-  /** Holds back what is written until this turn of the event loop ends, so that many commands leave in one write. */
-  hold(): void {
-    if (this.#isHeld) return;
-    this.#isHeld = true;
-    const streams = this.masters().map((node) => node.stream);
-    for (const stream of streams) stream?.cork();
-    process.nextTick(() => {
-      this.#isHeld = false;
-      for (const stream of streams) stream?.uncork();
+  /** As {@link hold} while other commands are under way, for a few commands only. One that is alone has nobody to wait for. */
+  holdWithOthers(): void {
+    if (this.#underWay > 0) this.hold(HELD_COMMANDS);
+  }
+
+  /** Holds back what is written, so that many commands leave in one write: until this turn of the event loop ends, or `most` commands wait. */
+  hold(most: number = Number.POSITIVE_INFINITY): void {
+    if (this.#held !== null) {
+      if (most > HELD_COMMANDS) this.#room = most;
+      return;
+    }
+    this.#room = most;
+    this.#held = this.masters().map((node) => node.stream);
+    for (const stream of this.#held) stream?.cork();
+    if (this.#endsTurn) return;
+    this.#endsTurn = true;
+    setImmediate(() => {
+      this.#endsTurn = false;
+      this.#letGo();
     });
   }
+
+  #letGo(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const stream of held) stream?.uncork();
+  }
+}
+
+function same(answer: unknown): unknown {
+  return answer;
 }
 
 function fail(error: unknown): never {
@@ -278,8 +328,8 @@ function parseUrl(text: string): RedisAddress & RedisConnectionOptions {
 }
 
 function pickConnection(options: RedisConnectionOptions = {}): RedisConnectionOptions {
-  const { username, password, db, tls, sentinelUsername, sentinelPassword } = options;
-  const named = { username, password, db, tls, sentinelUsername, sentinelPassword };
+  const { username, password, db, tls, sentinelUsername, sentinelPassword, natMap } = options;
+  const named = { username, password, db, tls, sentinelUsername, sentinelPassword, natMap };
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
 }
 

@@ -19,7 +19,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   MISCONF: 'the server cannot save its data and takes no writes',
   MOVED: 'the key has moved within the cluster',
   NOAUTH: 'the server asks for a password',
-  NOPERM: 'the user may not run this command',
+  NOPERM: 'the user may not run this command, or not on this key',
   NOREPLICAS: 'the server has too few replicas and takes no writes',
   OOM: 'the server has no memory for it',
   READONLY: 'the server is a replica and takes no writes',

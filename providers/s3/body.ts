@@ -99,8 +99,10 @@ function consume(body: Readable, take: (chunk: Uint8Array) => void): Promise<voi
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => reject(failureOf('read a value to its end', error));
     if (body.destroyed) fail(body.errored);
-    body.on('data', take).once('end', resolve).once('error', fail);
-    body.once('close', () => fail(null)); // after its end it is settled already
+    body.on('data', take).on('end', resolve).on('error', fail);
+    body.on('close', () => {
+      if (!body.readableEnded) fail(null); // an error that nobody needs costs as much as the checksum
+    });
   });
 }
 

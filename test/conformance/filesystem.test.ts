@@ -24,7 +24,7 @@ await providerConformance(
       exactList: true,
       maxKeyBytes: 512,
     },
-    scale: 0.1,
+    scale: process.env['PSP_DEEP'] ? 1 : 0.1,
     kills: KILLS,
   },
   { describe, test },

@@ -87,7 +87,7 @@ describe('filesystem: failures of the system', () => {
   test('a new file that cannot be written, nor removed again: the first failure is the one that is told', async () => {
     const path = join(await makeDirectory(), 'new');
     const failure = new Error('no more room');
-    // A directory in place of the file, which unlink refuses: put there when the second part is asked for.
+    // A directory in place of the file, which unlink refuses.
     async function replace(): Promise<void> {
       await rm(path);
       await mkdir(path);
@@ -97,7 +97,7 @@ describe('filesystem: failures of the system', () => {
       throw failure;
     });
     onTestFinished(() => write.mockRestore());
-    await expect(writeNewFile(path, [pattern(1)], 'none')).rejects.toBe(failure);
+    await expect(writeNewFile(path, pattern(100_000), 'none')).rejects.toBe(failure);
     expect((await lstat(path)).isDirectory()).toBe(true);
   });
 

@@ -1,7 +1,9 @@
 /** What the filesystem provider promises of its files (the contract is in test/conformance/): names, modes and links. */
 import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { lstat, mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ABANDONED_AFTER_MS } from '../../providers/filesystem/lock.ts';
@@ -131,14 +133,23 @@ describe('filesystem: modes', () => {
     ['none', 0],
     ['file', 1],
     ['full', 2],
-  ] as const)("durability '%s' makes %i things durable a put", async (durability, syncs) => {
+  ] as const)("durability '%s' makes %i things durable a put, of a small value and of a large one", async (durability, syncs) => {
     const root = await makeDirectory();
     const provider = filesystem({ root, durability });
     await provider.put(KEY, pattern(3));
-    const sync = vi.spyOn(await fileHandlePrototype(), 'sync');
-    onTestFinished(() => sync.mockRestore());
-    await provider.put(KEY, pattern(4));
-    expect(sync).toHaveBeenCalledTimes(syncs);
+    const ofHandle = vi.spyOn(await fileHandlePrototype(), 'sync');
+    const ofNumber = vi.spyOn(fs, 'fsync');
+    onTestFinished(() => {
+      ofHandle.mockRestore();
+      ofNumber.mockRestore();
+      syncBuiltinESMExports();
+    });
+    syncBuiltinESMExports();
+    for (const bytes of [4, 1_000_000]) {
+      vi.clearAllMocks();
+      await provider.put(KEY, pattern(bytes));
+      expect(ofHandle.mock.calls.length + ofNumber.mock.calls.length, `${bytes} bytes`).toBe(syncs);
+    }
   });
 });
 

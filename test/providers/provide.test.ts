@@ -1,6 +1,6 @@
 /** What `provide` adds to every service, seen with a service that the test holds in its hands. */
 
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Call } from '../../providers/calls.ts';
 import type { PutRequest } from '../../providers/contract.ts';
 import { memory } from '../../providers/memory.ts';
@@ -160,6 +160,32 @@ describe('limits of a call', () => {
     const provider = provide(coreWith({}));
     for (let at = 0; at < 10; at++) await provider.get('a', { signal });
     expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([10, 10]);
+  });
+
+  test('a signal ends each of the many streams that it was given to, and the runtime warns of nothing', async () => {
+    const endless = (): ReadableStream<Uint8Array> => new ReadableStream({ pull: (control) => control.enqueue(Uint8Array.of(1)) });
+    const getStream = async (key: string) => ({ ...headOf(key), stream: endless() });
+    const provider = provide(coreWith({ capabilities: { ...ALL, streams: true }, getStream }));
+    const warned = vi.fn();
+    process.on('warning', warned);
+    onTestFinished(() => void process.off('warning', warned));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const streams = await Promise.all(
+      Array.from({ length: 20 }, async () => (await provider.getStream('a', { signal }))!.stream.getReader()),
+    );
+    for (const reader of streams) expect((await reader.read()).value).toEqual(Uint8Array.of(1));
+    // Who has enough of a stream ends it alone.
+    await streams.pop()!.cancel();
+    controller.abort('enough');
+    // What was read ahead may still come.
+    const readOn = async (reader: (typeof streams)[number]): Promise<void> => {
+      for (let i = 0; i < 10; i++) await reader.read();
+    };
+    const outcomes = await Promise.allSettled(streams.map(readOn));
+    expect(outcomes).toEqual(streams.map(() => ({ status: 'rejected', reason: 'enough' })));
+    await new Promise(setImmediate);
+    expect(warned).not.toHaveBeenCalled();
   });
 
   test.each([-1, Number.NaN, 2 ** 31])('a limit of %d ms is a RangeError', async (timeoutMs) => {

@@ -1,7 +1,8 @@
 /** The provider for S3 against a server that misbehaves: what is found out when it is opened, what an unclear answer becomes, and what is never believed. */
 
+import type { ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { s3 } from '../../providers/s3.ts';
 import type { StorageProvider } from '../../ts/provider.ts';
 import { expectCode, expectSilent, pattern, present } from '../contract/provider/observe.ts';
@@ -141,21 +142,30 @@ describe('failures', () => {
     expect(inspect(provider, { depth: 10, showHidden: true })).not.toMatch(/secret/i);
   });
 
-  test('an aborted call ends its request', async () => {
+  test('an aborted call ends its request, and no other that is under way', async () => {
     const { stub, provider } = await start();
     await provider.open();
     const controller = new AbortController();
+    let held: ServerResponse | null = null;
     const ended = new Promise<void>((resolve) => {
       stub.faults = {
-        intercept: (request) => {
-          request.socket.once('close', () => resolve());
-          controller.abort(new Error('enough'));
+        intercept(request, response) {
+          if (request.url!.includes('other')) {
+            held = response;
+          } else {
+            request.socket.once('close', resolve);
+            controller.abort(new Error('enough'));
+          }
           return true;
         },
       };
     });
+    const other = provider.get('other', { signal: new AbortController().signal });
+    await vi.waitFor(() => expect(held).not.toBeNull());
     await expect(provider.get('key', { signal: controller.signal })).rejects.toThrow('enough');
     await ended;
+    refuse(held!, 503, 'SlowDown');
+    await expectCode(other, 'PROVIDER_THROTTLED');
   });
 });
 

@@ -123,11 +123,16 @@ export async function s3Service(name: string, isThere: boolean, start: () => Pro
       expect(all.map((one) => one!.version)).toContain((await provider.head('key'))!.version);
     });
 
-    test('a stream of 25 MiB comes back as a stream, whole and in ranges', async () => {
+    // 1 GiB where `PSP_DEEP` is set; not on miniflare, which then reset the connection of the read behind it.
+    const largeMib = process.env['PSP_DEEP'] === '1' && name === 'RGW' ? 1024 : 25;
+    test(`a stream of ${largeMib} MiB comes back as a stream, whole and in ranges`, { timeout: 600_000 }, async () => {
       await using provider = open();
-      const [size, piece] = [25 * MIB + 7, 1_000_003];
-      const byteAt = (at: number): number => (at * 31 + (at >> 8) * 7) & 255;
-      const slice = (from: number, to: number): Uint8Array => Uint8Array.from({ length: to - from }, (_, n) => byteAt(from + n));
+      const [size, piece] = [largeMib * MIB + 7, 1_000_003];
+      function slice(from: number, to: number): Uint8Array {
+        const bytes = new Uint8Array(to - from);
+        for (let n = 0; n < bytes.length; n++) bytes[n] = (from + n) * 31 + ((from + n) >> 8) * 7;
+        return bytes;
+      }
       let sent = 0;
       const source = new ReadableStream<Uint8Array>({
         pull(controller) {

@@ -1,7 +1,7 @@
 /**
  * The process that runs miniflare for test/servers/miniflare.ts, in the newest Node. Its first line of input is `{ miniflare, options, direct }`:
  * where miniflare is, what to run, and the name of a Worker with a socket of its own, if there is one. Its first line of output tells where they listen.
- * It ends when its input does, so it never outlives the tests.
+ * It ends when its input does, and workerd with it, so neither outlives the tests, however they end. It is the leader of its process group.
  */
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
@@ -21,7 +21,11 @@ process.env['TMPDIR'] = folder;
 const { Miniflare } = await import(miniflare);
 const server = new Miniflare({ host: '127.0.0.1', port: 0, ...options });
 
+const END_TIMEOUT_MS = 8000;
+
 async function end() {
+  // Nobody may be left who would kill what hangs.
+  setTimeout(() => process.kill(-process.pid, 'SIGKILL'), END_TIMEOUT_MS).unref();
   await server.dispose();
   await rm(folder, { recursive: true, force: true });
   process.exit();

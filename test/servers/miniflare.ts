@@ -112,14 +112,17 @@ async function startMiniflare(options: object, direct: string | null): Promise<R
   const bootstrap = findMiniflare();
   if (node === null || bootstrap === null) throw new Error('miniflare cannot start: run `npm run set-up`');
   const miniflare = new URL('dist/src/index.js', pathToFileURL(bootstrap));
-  const child = spawn(node, [CHILD.pathname], { stdio: ['pipe', 'pipe', 'pipe'] });
+  // A process group of its own: workerd is in it, and nobody else.
+  const child = spawn(node, [CHILD.pathname], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
   async function stop(): Promise<void> {
     // Closing its input lets miniflare end workerd; what does not end in time is killed.
     child.stdin.end();
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const timer = setTimeout(() => killGroup(child.pid), STOP_TIMEOUT_MS);
     await ended;
     clearTimeout(timer);
+    // A child that was killed by others has left workerd behind.
+    killGroup(child.pid);
   }
   let words = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -133,6 +136,16 @@ async function startMiniflare(options: object, direct: string | null): Promise<R
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Kills all that is left of a process group. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return; // it did not even start
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import type { CertificateFiles } from './certificate.ts';
 import { requireTool } from './tool.ts';
 
 /** One redis-server process. */
@@ -66,6 +67,17 @@ export async function startRedis({
 } = {}): Promise<RedisServer> {
   const auth = password === undefined ? [] : ['--requirepass', password, '--masterauth', password];
   return startServer([...auth, ...settings], password);
+}
+
+/** One server alone that also speaks TLS, on `tlsPort`; with `asksClients`, only to those with a certificate of the same authority. */
+export async function startTlsRedis(
+  { certificate, key }: CertificateFiles,
+  { asksClients = false }: { asksClients?: boolean } = {},
+): Promise<RedisServer & { readonly tlsPort: number }> {
+  const tlsPort = await freePort();
+  const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
+  const server = await startServer(['--tls-port', String(tlsPort), ...files, '--tls-auth-clients', asksClients ? 'yes' : 'no']);
+  return { ...server, tlsPort };
 }
 
 /** Three masters with a replica each, ready for commands. */
