@@ -6,8 +6,10 @@
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 
 type Hash = (bytes: Uint8Array) => Uint8Array;
+type HashToHex = (bytes: Uint8Array) => string;
 
 let hash: Hash | null = null;
+let hashToHex: HashToHex | null = null;
 
 /** The 32 bytes of SHA-256 over `bytes`, in a new array. O(n). */
 export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -17,17 +19,31 @@ export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** SHA-256 over `bytes` as 64 lower-case hexadecimal digits. */
 export function sha256Hex(bytes: Uint8Array): string {
-  hash ??= findHash();
-  let hex = '';
-  for (const byte of hash(bytes)) hex += DIGITS[byte]!;
-  return hex;
+  hashToHex ??= findHashToHex();
+  return hashToHex(bytes);
 }
 
 const DIGITS = /* @__PURE__ */ Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** `process.getBuiltinModule` came with Node 20.16; Deno and Bun have it too. A bundler's stand-in for `process` has not. */
 function findHash(): Hash {
-  const crypto = globalThis.process?.getBuiltinModule?.('node:crypto');
+  const crypto = findNodeCrypto();
   if (typeof crypto?.createHash !== 'function') return nobleSha256;
   return (bytes) => crypto.createHash('sha256').update(bytes).digest();
+}
+
+/** In one call where there is such a call (Node 20.12): for a few kilobytes, making a `Hash` and a Buffer costs as much as hashing. */
+function findHashToHex(): HashToHex {
+  const crypto = findNodeCrypto();
+  if (typeof crypto?.hash === 'function') return (bytes) => crypto.hash('sha256', bytes, 'hex');
+  const hashBytes = findHash();
+  return (bytes) => {
+    let hex = '';
+    for (const byte of hashBytes(bytes)) hex += DIGITS[byte]!;
+    return hex;
+  };
+}
+
+/** `process.getBuiltinModule` came with Node 20.16; Deno and Bun have it too. A bundler's stand-in for `process` has not. */
+function findNodeCrypto() {
+  return globalThis.process?.getBuiltinModule?.('node:crypto');
 }

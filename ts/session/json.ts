@@ -60,9 +60,12 @@ function refuse(code: ParseCode, message: string): ParsedJson {
   return { value: undefined, issues: [{ code, pointer: '', message, severity: 'error', stage: 'parse' }] };
 }
 
+/** Kept: it holds no state between two whole texts. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function decode(bytes: Uint8Array): string | null {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     return null;
   }

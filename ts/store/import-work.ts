@@ -17,6 +17,7 @@ import { measure } from './metrics.ts';
 import { keyOf } from './namespace.ts';
 import type { StoreParts } from './parts.ts';
 import { contextFor, sealBlob } from './record.ts';
+import { Turns } from './turn.ts';
 
 /** How sessions are imported. */
 export interface ImportOptions {
@@ -84,10 +85,13 @@ export type ImportResult = {
 export type ImportPlan = ImportOptions &
   Required<Pick<ImportOptions, 'verify' | 'concurrency' | 'maxBytesInFlight' | 'checkpointEvery'>> & { readonly onConflict: ConflictRule };
 
-/** A group is written when it has so many items, or so many bytes, or when it has waited so long. */
+/** A group is written when it has so many items, or so many bytes (the more while another is being written), or when it has waited so long. */
 const GROUP_ITEMS = 256;
 const GROUP_BYTES = 1024 * 1024;
+const NEXT_GROUP_BYTES = 4 * 1024 * 1024;
 const LINGER_MS = 50;
+/** Checks take so long before they let the process see to the writes that are under way: a provider in this process goes from one step to the next by that. */
+const TURN_MS = 0.5;
 /** So many results wait for their reader before the source is asked for more. */
 const MAX_WAITING_RESULTS = 1024;
 const WRITE_ID_BYTES = 16;
@@ -115,6 +119,7 @@ export class ImportWork {
   readonly #plan: ImportPlan;
   readonly #check: CheckOptions;
   readonly #changed = new Bell();
+  readonly #turns = new Turns(TURN_MS);
   readonly #stopped: Promise<void>;
   readonly #counts = { created: 0, replaced: 0, kept: 0, present: 0, failed: 0, finishedBefore: 0, bytes: 0 };
   readonly #failures: Partial<Record<PspErrorCode | 'UNEXPECTED', number>> = {};
@@ -127,6 +132,7 @@ export class ImportWork {
   /** Somebody waits for room: no group is to wait for more items. */
   #isFull = false;
   #itemsInFlight = 0;
+  #groupsInFlight = 0;
   #unsaved = 0;
   #saving: Promise<void> | null = null;
   #canSave = true;
@@ -227,6 +233,7 @@ export class ImportWork {
         const numbered = await this.#source.next(() => this.#waitForRoom());
         if (numbered === null || this.#isStopped) break;
         await this.#take({ ...numbered, id: numbered.item.id ?? null, byteLength: 0 });
+        if (this.#turns.isOver) await this.#turns.next();
       }
       await this.#flush();
     } catch (reason) {
@@ -266,7 +273,8 @@ export class ImportWork {
     list.push(taken);
     items.push(prepared);
     this.#group.bytes += prepared.value.length;
-    if (items.length >= GROUP_ITEMS || this.#group.bytes >= GROUP_BYTES || this.#isFull) await this.#flush();
+    const mostBytes = this.#groupsInFlight === 0 ? GROUP_BYTES : NEXT_GROUP_BYTES;
+    if (items.length >= GROUP_ITEMS || this.#group.bytes >= mostBytes || this.#isFull) await this.#flush();
   }
 
   /** Reads, checks and seals an item. */
@@ -307,9 +315,12 @@ export class ImportWork {
     this.#group = null;
     clearTimeout(group.timer);
     const { onConflict } = this.#plan;
+    this.#turns.end();
+    this.#groupsInFlight++;
     const results = await measure(this.#parts.onMetric, 'putMany', {}, (operation) =>
       storeGroup(this.#parts, operation, group.items, onConflict),
     );
+    this.#groupsInFlight--;
     results.forEach((result, at) => {
       this.#settle(group.taken[at]!, result);
     });
