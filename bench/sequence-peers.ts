@@ -170,13 +170,34 @@ function loadLoro(require: NodeJS.Require): Peer {
   };
 }
 
+/** The part of json-joy that is used. Its own declarations do not agree with TypeScript 7. */
+interface JsonJoyPatch {
+  toBinary(): Uint8Array;
+}
+
+interface JsonJoyModel {
+  readonly api: {
+    set(value: unknown): unknown;
+    flush(): JsonJoyPatch;
+    str(path: readonly string[]): { ins(index: number, text: string): void; del(index: number, length: number): void };
+  };
+  applyPatch(patch: JsonJoyPatch): void;
+  view(): unknown;
+  toBinary(): Uint8Array;
+}
+
+interface JsonJoyModels {
+  create(schema: undefined, session: number): JsonJoyModel;
+  load(bytes: Uint8Array, session: number): JsonJoyModel;
+}
+
 function loadJsonJoy(require: NodeJS.Require): Peer {
   // Its session ids have to be above a reserved range.
   const FIRST_SESSION = 100_000;
-  const { Model } = require('json-joy/lib/json-crdt') as typeof import('json-joy/lib/json-crdt/index.js');
-  const { Patch } = require('json-joy/lib/json-crdt-patch') as typeof import('json-joy/lib/json-crdt-patch/index.js');
-  const empty = Model.create(undefined as never, FIRST_SESSION - 1);
-  empty.api.set('' as never);
+  const { Model } = require('json-joy/lib/json-crdt') as { readonly Model: JsonJoyModels };
+  const { Patch } = require('json-joy/lib/json-crdt-patch') as { readonly Patch: { fromBinary(bytes: Uint8Array): JsonJoyPatch } };
+  const empty = Model.create(undefined, FIRST_SESSION - 1);
+  empty.api.set('');
   empty.api.flush();
   const emptyDocument = empty.toBinary();
   function open(replica: number, document: Uint8Array): PeerText {
@@ -187,7 +208,7 @@ function loadJsonJoy(require: NodeJS.Require): Peer {
       if (inserted !== '') text.ins(index, inserted);
     }
     let isWatched = false;
-    let patch: unknown = null;
+    let patch: Uint8Array | null = null;
     function flush(): void {
       const made = model.api.flush();
       if (isWatched) patch = made.toBinary();

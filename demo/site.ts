@@ -59,8 +59,9 @@ interface Account {
 }
 
 interface Login {
-  readonly sessionId: string;
-  readonly token: string;
+  /** This and the token change together, at each refresh. */
+  sessionId: string;
+  token: string;
   readonly nonce: string;
 }
 
@@ -119,6 +120,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, path: 
       return send(response, 200, 'text/html', whoamiPage());
     case 'GET /api/token':
       return login === null ? refuse(response) : sendJson(response, { token: login.token });
+    case 'POST /api/refresh':
+      return refresh(request, response, login);
     case 'GET /api/profile':
       if (login === null) return refuse(response);
       return sendJson(response, { id: account.id, name: account.name, joinedAtMs: account.joinedAtMs });
@@ -139,14 +142,26 @@ async function logIn(request: IncomingMessage, response: ServerResponse, account
   if (!rightUser || !rightPassword) return send(response, 401, 'text/html', loginPage('Wrong user or password.'));
   const login = { sessionId: randomSecret(), token: randomSecret(), nonce: randomSecret() };
   logins.push(login);
-  response.setHeader('Set-Cookie', `${COOKIE_NAME}=${login.sessionId}; Path=/; HttpOnly; SameSite=Lax`);
+  setCookie(response, login);
   redirect(response, '/home');
+}
+
+/** Gives who has both the cookie and the token of a login new ones; the old ones are nothing any more. */
+function refresh(request: IncomingMessage, response: ServerResponse, login: Login | null): void {
+  if (login === null || !sameSecret(readToken(request) ?? '', login.token)) {
+    refuse(response);
+    return;
+  }
+  login.sessionId = randomSecret();
+  login.token = randomSecret();
+  setCookie(response, login);
+  sendJson(response, { token: login.token });
 }
 
 // Each place is judged by itself, so that a test sees which one a restore lost. One tie: where a cookie names a login, the nonce must be
 // of that same login, as a nonce against forged requests has to be.
 function checkPlaces(request: IncomingMessage, body: string, login: Login | null, account: Account, logins: readonly Login[]): WhoAmI {
-  const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? null;
+  const token = readToken(request);
   const nonce = request.headers['x-csrf'];
   const places = {
     cookie: login !== null,
@@ -170,6 +185,14 @@ function findLogin(logins: readonly Login[], by: keyof Login, secret: string | n
   let found: Login | null = null;
   for (const login of logins) if (sameSecret(login[by], secret ?? '')) found = login;
   return found;
+}
+
+function readToken(request: IncomingMessage): string | null {
+  return /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? null;
+}
+
+function setCookie(response: ServerResponse, { sessionId }: Login): void {
+  response.setHeader('Set-Cookie', `${COOKIE_NAME}=${sessionId}; Path=/; HttpOnly; SameSite=Lax`);
 }
 
 function readCookie(request: IncomingMessage): string | null {

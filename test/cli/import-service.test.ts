@@ -1,9 +1,11 @@
-/** `psp import` and `psp export` over services, named by URLs: Redis and R2, whose secrets come from the environment and are shown nowhere. */
+/** `psp import` and `psp export` over services, named by URLs: Redis, R2 and Workers KV, whose secrets come from the environment and are shown nowhere. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { formatKey } from '../../ts/envelope/key.ts';
-import { requireMiniflare, startR2 } from '../servers/miniflare.ts';
+import { KeyRing } from '../../ts/envelope/keyring.ts';
+import { formatKeyRing } from '../../ts/envelope/keyring-text.ts';
+import { requireMiniflare, startKv, startR2 } from '../servers/miniflare.ts';
 import { hasRedis, startRedis } from '../servers/redis.ts';
 import { blobOf, idsOf } from '../store/import-fixture.ts';
 import { KEY } from '../store/store-fixture.ts';
@@ -24,7 +26,7 @@ async function roundTrip(store: string, env: Readonly<Record<string, string>>, s
   expect(JSON.parse(exported.stdout)).toMatchObject({ exported: 3, failed: [] });
   const refused = await psp(['import', 'in', ...keys], {
     cwd: folder,
-    env: { ...env, REDIS_PASSWORD: `not ${secret}`, AWS_SECRET_ACCESS_KEY: `not ${secret}` },
+    env: { ...env, REDIS_PASSWORD: `not-${secret}`, AWS_SECRET_ACCESS_KEY: `not-${secret}`, CLOUDFLARE_API_TOKEN: `not-${secret}` },
   });
   expectFailure(refused, 'PROVIDER_UNAVAILABLE');
   for (const { stdout, stderr } of [imported, exported, refused]) expect(stdout + stderr).not.toContain(secret);
@@ -48,5 +50,19 @@ describe.skipIf(requireMiniflare('psp import into R2') === null)('R2', () => {
     const quiet = { NODE_NO_WARNINGS: '1' };
     const env = { ...quiet, AWS_ACCESS_KEY_ID: server.accessKeyId, AWS_SECRET_ACCESS_KEY: server.secretAccessKey };
     await roundTrip(store, env, server.secretAccessKey);
+  });
+});
+
+describe.skipIf(requireMiniflare('psp import into Workers KV') === null)('Workers KV', () => {
+  test('over REST, with a token from the environment; without conditions there is no rotation', async () => {
+    const server = await startKv();
+    onTestFinished(() => server.stop());
+    const store = `cloudflare-kv://any/${server.namespaceId}?prefix=cli/&endpoint=${encodeURIComponent(server.frontUrl)}`;
+    const env = { CLOUDFLARE_API_TOKEN: server.apiToken };
+    await roundTrip(store, env, server.apiToken);
+    const folder = freshFolder();
+    writeFileSync(join(folder, 'ring'), formatKeyRing(KeyRing.of(KEY, 0)));
+    const rotated = await psp(['rotate', '--store', store, '--key-file', 'ring'], { cwd: folder, env });
+    expectFailure(rotated, 'PROVIDER_UNSUPPORTED');
   });
 });

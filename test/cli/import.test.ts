@@ -1,6 +1,6 @@
 /** `psp import` and `psp export` over stores on the disk: round trips, failures and exit status, resumed imports, and what is refused. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { filesystem } from '../../providers/filesystem.ts';
@@ -123,6 +123,10 @@ describe('psp import', () => {
     ['a folder that is not there', ['import', 'gone', '--store', 'store', '--clear'], 'FILE_READ'],
     ['no key', ['import', 'in', '--store', 'store'], 'KEY_MISSING'],
     ['s3 without its variables', ['import', 'in', '--store', 's3://bucket/x', '--clear'], 'USAGE'],
+    ['cloudflare-kv without its variable', ['import', 'in', '--store', 'cloudflare-kv://account/namespace', '--clear'], 'USAGE'],
+    ['cloudflare-kv without a namespace', ['import', 'in', '--store', 'cloudflare-kv://account', '--clear'], 'USAGE'],
+    ['a token in the name of a store', ['import', 'in', '--store', 'cloudflare-kv://:secret@account/namespace', '--clear'], 'USAGE'],
+    ['a stream with a checkpoint', ['export', '-', '--store', 'store', '--checkpoint', 'mark'], 'USAGE'],
     ['an export without a folder', ['export', '--store', 'store'], 'USAGE'],
   ])('refuses %s', async (_, args, code) => {
     const result = await run(args);
@@ -185,6 +189,36 @@ describe('psp export', () => {
     const broken = await importTo('third', ['-', '--json'], { stdin: `no line\n${stdout}{"id":"x","bytes":"*"}\n` });
     expect(broken.status).toBe(1);
     expect(JSON.parse(broken.stdout)).toMatchObject({ created: 4, failed: [{ name: 'line 1', code: 'STREAM_LINE' }, { name: 'line 6' }] });
+  });
+
+  test('goes on from its checkpoint after kill -9, and its list is whole in the end', { timeout: 120_000 }, async () => {
+    const count = 400;
+    await writeBlobs(idsOf(count));
+    expect(await json(['import', 'in', '--store', 'store', '--key-file', 'key'])).toMatchObject({ created: count });
+    const args = ['export', 'out', '--store', 'store', '--checkpoint', 'mark'];
+    // Ctrl-C saves where it is; then a kill comes after some more.
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      const before = existsSync(file('out')) ? readdirSync(file('out')).length : 0;
+      const child = spawn(process.execPath, [builtProgram('ts/cli/psp.js'), ...args], { cwd: folder, stdio: 'ignore' });
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      const written = (): number => (existsSync(file('out')) ? readdirSync(file('out')).length : 0);
+      while (child.exitCode === null && written() < before + 40) await new Promise((resolve) => setTimeout(resolve, 5));
+      child.kill(signal);
+      await ended;
+      expect(existsSync(file('out', 'sessions.jsonl'))).toBe(false);
+    }
+    // A kill in the middle of a line.
+    appendFileSync(file('out', '.sessions.jsonl.part'), '{"file":"session-03');
+    const { exported, finishedBefore } = (await json(args)) as Record<string, number>;
+    expect(finishedBefore).toBeGreaterThanOrEqual(40);
+    expect(exported! + finishedBefore!).toBe(count);
+    expect(readFileSync(file('mark'), 'utf8')).toBe('');
+    const names = readdirSync(file('out')).sort();
+    expect(names.filter((name) => !name.startsWith('.'))).toEqual([...idsOf(count).map((id) => `${id}.pspe`), 'sessions.jsonl']);
+    // The file that the kill came upon, under its temporary name; the list that grew has its own name now.
+    expect(names.filter((name) => name.startsWith('.') && !/^\.session-\d+\.pspe\./.test(name))).toEqual([]);
+    const back = ['import', 'out', '--store', 'other', '--key-file', 'key', '--verify', 'header'];
+    expect(await json(back)).toMatchObject({ created: count, failed: [] });
   });
 
   test('a session that is not there, or damaged: the others come, and the exit status is 1', async () => {

@@ -7,11 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Site, startSite } from '../../demo/site.ts';
 import { requireChromium } from '../servers/chromium.ts';
-import { CHECKOUT, listFiles, type PackedProject, packProject } from './packed.ts';
-
-const README = join(CHECKOUT, 'README.md');
-const PROGRAM = /^<!-- test: program -->\n```js\n([\s\S]*?)^```$/gm;
-const STRICT = ['--strict', '--allowJs', '--checkJs', '--noEmit', '--module', 'nodenext', '--target', 'es2022', '--types', 'node'];
+import { listFiles, type PackedProject, packProject } from './packed.ts';
+import { checkTypes, readProgram } from './program.ts';
 
 const GROUP = 'running the program of the README';
 const path = requireChromium(GROUP);
@@ -20,19 +17,19 @@ let packed: PackedProject;
 
 beforeAll(() => {
   packed = packProject(['playwright-core', '@types/node']);
-  writeFileSync(join(packed.folder, 'program.mjs'), readProgram());
+  writeFileSync(join(packed.folder, 'program.mjs'), readProgram('README.md', 'program'));
 });
 
 afterAll(() => packed?.dispose());
 
 describe('the program of the README', () => {
   it('is accepted by TypeScript, as are all declarations that it reaches', async () => {
-    expect(await checkTypes('program.mjs')).toBe('');
+    expect(await checkTypes(packed, 'program.mjs')).toBe('');
   });
 
   it('would not be accepted with a wrong call in it', async () => {
-    writeFileSync(join(packed.folder, 'wrong.mjs'), readProgram().replace(/\bseal\(/, 'seal(1 + '));
-    await expect(checkTypes('wrong.mjs')).rejects.toThrow(/wrong\.mjs\(\d+,\d+\): error TS2/);
+    writeFileSync(join(packed.folder, 'wrong.mjs'), readProgram('README.md', 'program').replace(/\bseal\(/, 'seal(1 + '));
+    await expect(checkTypes(packed, 'wrong.mjs')).rejects.toThrow(/wrong\.mjs\(\d+,\d+\): error TS2/);
   });
 });
 
@@ -61,17 +58,3 @@ describe.skipIf(path === null)(GROUP, () => {
     expect(stored[0]).not.toContain('cookies');
   });
 });
-
-/** The program, or an Error that says what README.md lacks. */
-function readProgram(): string {
-  const [first, ...others] = [...readFileSync(README, 'utf8').matchAll(PROGRAM)];
-  if (first === undefined || others.length > 0) {
-    throw new Error('README.md: expected one block ```js right behind the line `<!-- test: program -->`');
-  }
-  return first[1]!;
-}
-
-/** What the compiler says, which is nothing when all is well; rejects with its report otherwise. */
-function checkTypes(file: string): Promise<string> {
-  return packed.run(process.execPath, [join(CHECKOUT, 'node_modules/typescript/bin/tsc'), ...STRICT, file]);
-}

@@ -8,7 +8,7 @@ import {
   follow,
   formatFacts,
   hasEnded,
-  isTombstone,
+  holdsNoSession,
   mayBeForgotten,
   type RecordFacts,
   readFacts,
@@ -49,9 +49,9 @@ test('a write may be forgotten only where fifteen others came after it', () => {
 
 test('a tombstone is told by its metadata and its empty value', () => {
   const facts = follow(null, { incarnation: 'a', revision: 1, writeId: writeId(1), deletedAt: 5 });
-  expect(isTombstone({ metadata: formatFacts(facts), size: 0 })).toBe(true);
-  expect(isTombstone({ metadata: formatFacts(facts), size: 1 })).toBe(false);
-  expect(isTombstone({ metadata: {}, size: 0 })).toBe(false);
+  expect(holdsNoSession({ metadata: formatFacts(facts), size: 0 })).toBe(true);
+  expect(holdsNoSession({ metadata: formatFacts(facts), size: 1 })).toBe(false);
+  expect(holdsNoSession({ metadata: {}, size: 0 })).toBe(false);
 });
 
 test('ids and keys: there and back, in one namespace only, and a prefix stays one', () => {

@@ -29,6 +29,7 @@ import {
   snapshot,
   withFault,
 } from './rotation-fixture.ts';
+import { withoutConditions } from './store-fixture.ts';
 
 const now = (): number => NOW;
 const BOTH = ['rewrap', 'reseal'] as const;
@@ -125,6 +126,32 @@ describe.each(BOTH)('%s', (mode) => {
     const result = await rotateStore(dry, promoted(), { mode, contextOf, now, dryRun: true, checkpoint: { load: refuse, save: refuse } });
     expect(result).toMatchObject({ done: 5, skipped: 0, conflicted: 0, failed: [{ key: 'clear', code: 'ENVELOPE_NOT_SEALED' }] });
     expect(await snapshot(provider)).toEqual(before);
+  });
+
+  test('a provider without conditions is refused before a record is read, also as a dry run', async () => {
+    const provider = withoutConditions(await filled(3));
+    const unread = withFault(provider, { capabilities: provider.capabilities, get: () => expect.fail('a record was read') });
+    for (const dryRun of [false, true])
+      await expect(rotateStore(unread, promoted(), { mode, contextOf, now, dryRun })).rejects.toMatchObject({
+        code: 'PROVIDER_UNSUPPORTED',
+      });
+  });
+
+  test('a key that is listed twice is one record', async () => {
+    const provider = await filled(5);
+    const twice = withFault(provider, {
+      async *list(options) {
+        yield* provider.list(options);
+        yield* provider.list(options);
+      },
+    });
+    expect(await rotateStore(twice, promoted(), { mode, contextOf, now })).toMatchObject({
+      done: 5,
+      skipped: 0,
+      conflicted: 0,
+      failed: [],
+    });
+    await expectAllOn(provider, keysOf(5), NEW);
   });
 
   test('a writer that is faster wins, and what it wrote is rotated in turn', async () => {

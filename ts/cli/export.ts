@@ -1,27 +1,17 @@
 /** `psp export`: sessions out of a store, into the files of a folder or as lines on standard output; what it writes, `psp import` reads. */
-import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type ExportedSession, type ExportForm, type ExportOptions, exportMany } from '../store/export.ts';
-import { isSealed } from '../store/record.ts';
+import type { RotationCheckpoint } from '../store/checkpoint.ts';
+import { type ExportForm, type ExportOptions, type ExportProgress, exportMany } from '../store/export.ts';
 import { sessionStore } from '../store/session-store.ts';
-import { endingOf, fileNameOf, LIST_NAME, listLine, streamLine } from './export-file.ts';
+import { checkpointIn } from './checkpoint-file.ts';
+import { type ExportTarget, folderTarget, streamTarget } from './export-target.ts';
 import { CliFailure, usage } from './failure.ts';
-import { reasonOf, writeWhole } from './file.ts';
 import { codeOf, countOf, showFailures, storeOptionsOf } from './import.ts';
 import { withInterrupt } from './interrupt.ts';
 import { KEY_OPTIONS } from './key-source.ts';
 import { progressOf } from './progress.ts';
 import { openStore, STORE_OPTIONS } from './store-option.ts';
 import { showBytes } from './text.ts';
-
-/** Where sessions go. */
-interface Target {
-  write(session: ExportedSession): Promise<void>;
-  /** Also after a failure. */
-  end(): Promise<void>;
-}
 
 /** Exports a store. Exit status 1 when a session failed, after everything else was done. */
 export async function runExport(args: readonly string[]): Promise<void> {
@@ -36,13 +26,16 @@ export async function runExport(args: readonly string[]): Promise<void> {
       id: { type: 'string', multiple: true },
       prefix: { type: 'string' },
       concurrency: { type: 'string' },
+      checkpoint: { type: 'string' },
       json: { type: 'boolean' },
     },
   });
   const [path, ...more] = positionals;
-  const { store: name, id: ids, prefix } = values;
+  const { store: name, id: ids, prefix, checkpoint } = values;
   if (name === undefined || path === undefined || more.length > 0) throw usage('export needs --store, and one FOLDER or -');
   if (path === '-' && values.json === true) throw usage('--json goes with a folder: on standard output are the sessions themselves');
+  // A line that a kill has cut would spoil the next one.
+  if (path === '-' && checkpoint !== undefined) throw usage('--checkpoint goes with a folder: a stream cannot be gone on with');
   if (ids !== undefined && prefix !== undefined) throw usage('--id and --prefix exclude each other');
   const form = formOf(values.form);
   const options: ExportOptions = {
@@ -55,14 +48,20 @@ export async function runExport(args: readonly string[]): Promise<void> {
   const storeOptions =
     form === 'stored' ? { ...(await storeOptionsOf({ ...values, clear: true }, 'open')) } : await storeOptionsOf(values, 'open');
   const provider = await openStore(name);
-  const target = path === '-' ? streamTarget() : await folderTarget(path, form);
+  const target = path === '-' ? streamTarget() : await folderTarget(path, form, checkpoint !== undefined);
+  const marks = checkpoint === undefined ? {} : { checkpoint: behind(target, checkpointIn(checkpoint)) };
   const failures: { readonly name: string; readonly code: string }[] = [];
   const counts = { items: 0, failed: 0, bytes: 0 };
+  let finishedBefore = 0;
+  let isWhole = false;
   const progress = progressOf('exported', ids?.length ?? null);
   try {
-    await withInterrupt('the export was called off', async (signal) => {
+    await withInterrupt('the export was called off; with --checkpoint it goes on when it is run again', async (signal) => {
       await provider.open();
-      for await (const result of exportMany(sessionStore(provider, storeOptions), { ...options, signal })) {
+      const onProgress = (progress: ExportProgress): void => {
+        finishedBefore = progress.finishedBefore;
+      };
+      for await (const result of exportMany(sessionStore(provider, storeOptions), { ...options, ...marks, signal, onProgress })) {
         counts.items++;
         if (result.status === 'fulfilled') {
           await target.write(result.value);
@@ -71,19 +70,24 @@ export async function runExport(args: readonly string[]): Promise<void> {
           counts.failed++;
           failures.push({ name: result.id ?? '(its id cannot be read)', code: codeOf(result.reason) });
         }
-        progress.update(counts);
+        progress.update({ ...counts, items: counts.items + finishedBefore });
       }
     });
+    isWhole = true;
   } finally {
     progress.end();
-    await target.end();
+    await target.end(isWhole);
     await provider.close();
   }
   const { items, failed, bytes } = counts;
-  const text = `${showFailures('not exported', failures, failed)}exported ${items - failed} (${showBytes(bytes)}), ${failed} failed\n`;
+  const before = finishedBefore > 0 ? `, ${finishedBefore} were there from a run before` : '';
+  const text = `${showFailures('not exported', failures, failed)}exported ${items - failed} (${showBytes(bytes)})${before}, ${failed} failed\n`;
   if (path === '-') process.stderr.write(failed > 0 ? text : '');
-  else process.stdout.write(values.json === true ? `${JSON.stringify({ exported: items - failed, bytes, failed: failures })}\n` : text);
-  if (failed > 0) throw new CliFailure('EXPORT_INCOMPLETE', `${failed} of ${items} sessions were not exported`);
+  else
+    process.stdout.write(
+      values.json === true ? `${JSON.stringify({ exported: items - failed, finishedBefore, bytes, failed: failures })}\n` : text,
+    );
+  if (failed > 0) throw new CliFailure('EXPORT_INCOMPLETE', `${failed} of ${items + finishedBefore} sessions were not exported`);
 }
 
 function formOf(form = 'stored'): ExportForm {
@@ -91,34 +95,13 @@ function formOf(form = 'stored'): ExportForm {
   return form;
 }
 
-/** Waits where the reader is slower than the store. */
-function streamTarget(): Target {
+/** A checkpoint that is never ahead of what has been written. */
+function behind(target: ExportTarget, { load, save }: RotationCheckpoint): RotationCheckpoint {
   return {
-    async write(session) {
-      if (process.stdout.write(streamLine(session))) return;
-      await once(process.stdout, 'drain').catch((cause: unknown) => {
-        throw new CliFailure('FILE_WRITE', `standard output cannot be written: ${reasonOf(cause)}`, { cause });
-      });
-    },
-    end: async () => undefined,
-  };
-}
-
-/** Files for this user alone, each there only when it is whole; one of the same name is replaced. */
-async function folderTarget(folder: string, form: ExportForm): Promise<Target> {
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-    throw new CliFailure('FILE_WRITE', `the folder cannot be made: ${reasonOf(cause)}`, { cause });
-  });
-  let list = '';
-  return {
-    async write(session) {
-      const sealed = form === 'stored' && isSealed(session.bytes);
-      const file = fileNameOf(session.id, endingOf(form, sealed));
-      await writeWhole(join(folder, file), session.bytes);
-      if (sealed) list += listLine(file, session);
-    },
-    async end() {
-      if (list !== '') await writeWhole(join(folder, LIST_NAME), list);
+    load,
+    async save(text) {
+      await target.keep();
+      await save(text);
     },
   };
 }

@@ -1,6 +1,7 @@
 /**
- * A store by its name, as `--store` takes it: a folder, or `filesystem:PATH`, `lmdb:PATH`, `redis://HOST:PORT/DB`, `s3://BUCKET/PREFIX`. What a service
- * wants to know of its user comes from the environment: an argument is seen by every process of the machine. Client libraries are loaded when named.
+ * A store by its name, as `--store` takes it: a folder, or `filesystem:PATH`, `lmdb:PATH`, `redis://HOST:PORT/DB`, `s3://BUCKET/PREFIX`,
+ * `cloudflare-kv://ACCOUNT/NAMESPACE`. What a service wants to know of its user comes from the environment: an argument is seen by every process of the
+ * machine. Client libraries are loaded when named.
  */
 import { filesystem } from '../../providers/filesystem.ts';
 import type { StorageProvider } from '../provider.ts';
@@ -14,12 +15,13 @@ export const STORE_OPTIONS = {
   tenant: { type: 'string' },
 } as const;
 
-const FORMS = '--store is a folder, filesystem:PATH, lmdb:PATH, redis://HOST:PORT/DB or s3://BUCKET/PREFIX';
+const FORMS =
+  '--store is a folder, filesystem:PATH, lmdb:PATH, redis://HOST:PORT/DB, s3://BUCKET/PREFIX or cloudflare-kv://ACCOUNT/NAMESPACE';
 
 /** The provider of `name`, not yet open. `USAGE` for a name that is none; `STORE_LIBRARY` where its client library is not installed. */
 export async function openStore(name: string): Promise<StorageProvider> {
   // One letter before the colon is a drive of Windows.
-  const [, scheme = 'filesystem', rest = name] = /^([a-z][a-z0-9]+):(.*)$/s.exec(name) ?? [];
+  const [, scheme = 'filesystem', rest = name] = /^([a-z][a-z0-9-]+):(.*)$/s.exec(name) ?? [];
   if (rest === '') throw usage(FORMS);
   switch (scheme) {
     case 'filesystem':
@@ -31,6 +33,8 @@ export async function openStore(name: string): Promise<StorageProvider> {
       return openRedis(parse(name));
     case 's3':
       return openS3(parse(name));
+    case 'cloudflare-kv':
+      return openKv(parse(name));
     default:
       throw usage(FORMS);
   }
@@ -78,11 +82,34 @@ function openS3(url: URL): Promise<StorageProvider> {
   });
 }
 
+/** The ids of an account and of a namespace; `?prefix=` is what names begin with, `?endpoint=` where Cloudflare's interface is, if not where it always is. */
+function openKv(url: URL): Promise<StorageProvider> {
+  const { prefix, endpoint } = parametersOf(url, ['prefix', 'endpoint']);
+  const [namespaceId, ...more] = url.pathname.slice(1).split('/');
+  if (url.host === '' || !namespaceId || more.length > 0)
+    throw usage('a store in Workers KV is cloudflare-kv://ACCOUNT/NAMESPACE, by their ids');
+  if (endpoint !== undefined && !URL.canParse(endpoint)) throw usage('endpoint= of a cloudflare-kv store is a URL');
+  const apiToken = variable('CLOUDFLARE_API_TOKEN');
+  if (apiToken === undefined) throw usage('cloudflare-kv needs CLOUDFLARE_API_TOKEN in the environment');
+  return make(async () => {
+    const { cloudflareKv } = await import('../../providers/cloudflare-kv.ts');
+    return cloudflareKv({
+      accountId: url.host,
+      namespaceId: decodeURIComponent(namespaceId),
+      apiToken,
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(endpoint === undefined ? {} : { baseUrl: endpoint }),
+    });
+  });
+}
+
 function parse(name: string): URL {
   if (!URL.canParse(name)) throw usage(FORMS);
   const url = new URL(name);
   if (url.username !== '' || url.password !== '') {
-    throw usage('a password is never an argument: use REDIS_USERNAME and REDIS_PASSWORD, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY');
+    throw usage(
+      'a password is never an argument: use REDIS_USERNAME and REDIS_PASSWORD, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or CLOUDFLARE_API_TOKEN',
+    );
   }
   return url;
 }
@@ -101,12 +128,18 @@ function variable(name: string): string | undefined {
 
 async function load(library: string, open: () => Promise<StorageProvider>): Promise<StorageProvider> {
   try {
+    return await make(open);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new CliFailure('STORE_LIBRARY', `this store needs a package: npm install ${library}`, { cause });
+  }
+}
+
+/** What a provider says of its arguments names them, and what was wrong, without the value. */
+async function make(open: () => Promise<StorageProvider>): Promise<StorageProvider> {
+  try {
     return await open();
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'ERR_MODULE_NOT_FOUND')
-      throw new CliFailure('STORE_LIBRARY', `this store needs a package: npm install ${library}`, { cause });
-    // What a provider says of its arguments names them, and what was wrong, without the value.
     if (cause instanceof TypeError || cause instanceof RangeError) throw new CliFailure('USAGE', `--store: ${cause.message}`, { cause });
     throw cause;
   }

@@ -1,6 +1,7 @@
 /**
  * Bulk export: sessions out of a store, as their records hold them or as clear blobs, one result each. A record that cannot be read is a failure of its
- * own and stops nothing. What comes out goes into `importMany`.
+ * own and stops nothing, and a run that was killed is gone on with by the next one. What comes out goes into `importMany`. Which sessions come when is
+ * in `export-source.ts`, the checkpoint's text in `export-mark.ts`.
  */
 
 import { convertBlob } from '../blob/convert.ts';
@@ -8,15 +9,17 @@ import { decodeSession, readFrame } from '../blob/decode.ts';
 import { encodeSession } from '../blob/encode.ts';
 import type { StoredRecord } from '../provider.ts';
 import { getRecords, settleAll } from './batch.ts';
+import type { RotationCheckpoint } from './checkpoint.ts';
+import { ExportMark, type ExportOutcome, type SessionItem } from './export-mark.ts';
+import { batchesOf, type ExportBatch } from './export-source.ts';
 import type { SessionFacts } from './import-check.ts';
-import { listRecords } from './list.ts';
 import { measureEach, type Operation } from './metrics.ts';
 import { keyOf } from './namespace.ts';
 import { openProvider, partsOf, type StoreParts } from './parts.ts';
 import { checkCount, MAX_CONCURRENCY } from './pool.ts';
 import { openRecord } from './record.ts';
 import { malformed, readFacts } from './record-facts.ts';
-import type { DamagedSession, SessionStore } from './store.ts';
+import type { SessionStore } from './store.ts';
 import { gone } from './write.ts';
 
 /** `stored`: the bytes of the record, sealed where the store has keys. `packed`, `text`: the clear blob in that framing. */
@@ -31,6 +34,14 @@ export interface ExportOptions {
   readonly prefix?: string;
   /** Sessions that are read at once, 1 to 256; 16 when not given. Fewer where they are large; up to twice as many are in memory. */
   readonly concurrency?: number;
+  /**
+   * Remembers how far the results were taken, every `checkpointEvery` of them (1,000 when not given) and when the export ends early: the next one with the
+   * same store and options begins with what failed, and goes on from there. A result counts as taken when the next one is asked for, so what was made of it must
+   * be kept by then. Null is saved when all were taken. `ids` must come in the same order; of a listing, what is put meanwhile at places that are
+   * finished is left out.
+   */
+  readonly checkpoint?: RotationCheckpoint;
+  readonly checkpointEvery?: number;
   /** Ends the export with the signal's reason. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ExportProgress) => void;
@@ -42,6 +53,8 @@ export interface ExportProgress {
   readonly failed: number;
   /** Of all that were exported. */
   readonly bytes: number;
+  /** Those that earlier runs have exported, by the checkpoint. */
+  readonly finishedBefore: number;
 }
 
 /** A session that was exported. With a name beside it, it is an item for `importMany`. */
@@ -56,18 +69,22 @@ export interface ExportedSession {
 export type ExportResult = { readonly id: string | null } & PromiseSettledResult<ExportedSession>;
 
 const FORMS: readonly ExportForm[] = ['stored', 'packed', 'text'];
-/** Records that are listed are read together up to so many bytes. */
-const BATCH_BYTES = 8 * 1024 * 1024;
 
-/** Ids to read next, or a record that the listing found damaged. */
-type Batch = readonly string[] | DamagedSession;
+type Plan = ExportOptions & Required<Pick<ExportOptions, 'concurrency' | 'checkpointEvery'>>;
+
+/** What became of one item. Null: it was listed, and is gone since. */
+interface Turn {
+  readonly item: Parameters<ExportMark['finish']>[0];
+  readonly result: ExportResult | null;
+}
 
 /**
  * Reads sessions and gives them as they come, in the order of `ids` or of the provider's listing; what is deleted before its turn is left out of a listing.
  * Failures of single sessions are in the results, with the codes of the provider, of `open`, and `STORE_GONE`, `STORE_MALFORMED`; `stored` proves nothing,
  * the other forms hold the seal, or else nothing but the header, against what the record says.
  *
- * The iteration fails with the reason of the signal, with what the listing or `ids` fail with, and at once with TypeError and RangeError.
+ * The iteration fails with the reason of the signal, with what the listing, `ids` or the checkpoint fail with (`PROVIDER_CURSOR`: the service knows the
+ * place of the checkpoint no more), with `STORE_MALFORMED` for ids that are not those of the checkpoint, and at once with TypeError and RangeError.
  *
  * @example
  * for await (const result of exportMany(store, { form: 'text' })) {
@@ -75,98 +92,91 @@ type Batch = readonly string[] | DamagedSession;
  * }
  */
 export function exportMany(store: SessionStore, options: ExportOptions): AsyncIterable<ExportResult> {
-  const { form, ids, prefix, concurrency = 16, signal } = options;
+  const { form, ids, prefix, concurrency = 16, checkpointEvery = 1000, signal } = options;
   const parts = partsOf(store);
   if (!FORMS.includes(form)) throw new TypeError(`form: expected ${FORMS.join(', ')}`);
   if (ids !== undefined && prefix !== undefined) throw new TypeError('ids, prefix: expected one of them at most');
   checkCount('concurrency', concurrency, MAX_CONCURRENCY);
+  checkCount('checkpointEvery', checkpointEvery, Number.MAX_SAFE_INTEGER);
   return measureEach(parts.onMetric, 'getMany', signal === undefined ? {} : { signal }, (operation) =>
-    exportEach(parts, operation, { ...options, concurrency }),
+    exportEach(parts, operation, { ...options, concurrency, checkpointEvery }),
   );
 }
 
-async function* exportEach(
-  parts: StoreParts,
-  operation: Operation,
-  options: ExportOptions & { readonly concurrency: number },
-): AsyncGenerator<ExportResult> {
-  const { signal, onProgress } = options;
-  const counts = { exported: 0, failed: 0, bytes: 0 };
+async function* exportEach(parts: StoreParts, operation: Operation, plan: Plan): AsyncGenerator<ExportResult> {
+  const { checkpoint, checkpointEvery, signal, onProgress } = plan;
   signal?.throwIfAborted();
   await openProvider(parts, operation);
-  const batches = options.ids === undefined ? listBatches(parts, operation, options) : cutBatches(options.ids, options.concurrency);
-  // While one batch is being taken the next one is read.
-  let ahead: Promise<readonly ExportResult[]> | null = null;
-  for (;;) {
-    signal?.throwIfAborted();
-    const { done, value: batch } = await batches.next();
-    const results: readonly ExportResult[] = ahead === null ? [] : await ahead;
-    ahead = done === true ? null : readBatch(parts, operation, batch, options);
+  const goal = JSON.stringify([plan.form, parts.prefix, plan.ids === undefined ? 'listing' : 'ids', plan.prefix ?? '']);
+  const mark = new ExportMark(goal, (await checkpoint?.load()) ?? null);
+  const counts = { exported: 0, failed: 0, bytes: 0, finishedBefore: mark.exported };
+  let canSave = checkpoint !== undefined;
+  async function save(text: string | null): Promise<void> {
+    if (!canSave) return;
+    // After a checkpoint has failed, what it holds is what it can be trusted with.
+    canSave = false;
+    await checkpoint?.save(text);
+    canSave = true;
+  }
+
+  if (mark.resumed) onProgress?.({ ...counts });
+  let taken = 0;
+  let isOver = false;
+  try {
+    for await (const turns of turnsOf(parts, operation, mark, plan)) {
+      // Also while they were read: then what failed among them did so for that.
+      signal?.throwIfAborted();
+      for (const { item, result } of turns) {
+        const outcome: ExportOutcome = result === null ? 'gone' : result.status === 'fulfilled' ? 'exported' : 'failed';
+        if (result !== null) {
+          if (result.status === 'fulfilled') counts.bytes += result.value.bytes.length;
+          counts[result.status === 'fulfilled' ? 'exported' : 'failed']++;
+          yield result;
+        }
+        mark.finish(item, outcome);
+        if (++taken % checkpointEvery === 0) await save(mark.format());
+      }
+      if (turns.some(({ result }) => result !== null)) onProgress?.({ ...counts });
+    }
+    isOver = true;
+  } finally {
+    await save(isOver ? null : mark.format());
+  }
+}
+
+/** What came of each batch, in order. While one is being taken the next one is read. */
+async function* turnsOf(parts: StoreParts, operation: Operation, mark: ExportMark, plan: Plan): AsyncGenerator<readonly Turn[]> {
+  let ahead: Promise<readonly Turn[]> | null = null;
+  for await (const batch of batchesOf(parts, operation, mark, plan)) {
+    const turns: readonly Turn[] = ahead === null ? [] : await ahead;
+    ahead = readBatch(parts, operation, batch, plan);
     // It is looked at when its turn has come; until then its failure is nobody's.
-    ahead?.catch(() => undefined);
-    for (const result of results) {
-      if (result.status === 'fulfilled') {
-        counts.exported++;
-        counts.bytes += result.value.bytes.length;
-      } else counts.failed++;
-      yield result;
-    }
-    if (results.length > 0) onProgress?.({ ...counts });
-    if (done === true) return;
+    ahead.catch(() => undefined);
+    yield turns;
   }
-}
-
-async function* listBatches(
-  parts: StoreParts,
-  operation: Operation,
-  { prefix = '', concurrency }: ExportOptions & { readonly concurrency: number },
-): AsyncGenerator<Batch> {
-  const damaged: DamagedSession[] = [];
-  let ids: string[] = [];
-  let bytes = 0;
-  for await (const { id, head, facts } of listRecords(parts, operation, prefix, (record) => damaged.push(record))) {
-    yield* damaged.splice(0);
-    if (facts.deletedAt !== null) continue;
-    if (ids.length >= concurrency || (ids.length > 0 && bytes + head.size > BATCH_BYTES)) {
-      yield ids;
-      ids = [];
-      bytes = 0;
-    }
-    ids.push(id);
-    bytes += head.size;
-  }
-  if (ids.length > 0) yield ids;
-  yield* damaged;
-}
-
-async function* cutBatches(source: Iterable<string> | AsyncIterable<string>, size: number): AsyncGenerator<Batch> {
-  let ids: string[] = [];
-  for await (const id of source) {
-    ids.push(id);
-    if (ids.length < size) continue;
-    yield ids;
-    ids = [];
-  }
-  if (ids.length > 0) yield ids;
+  if (ahead !== null) yield await ahead;
 }
 
 async function readBatch(
   parts: StoreParts,
   operation: Operation,
-  batch: Batch,
+  batch: ExportBatch,
   { form, ids }: ExportOptions,
-): Promise<readonly ExportResult[]> {
-  if ('error' in batch) return [{ id: null, status: 'rejected', reason: batch.error }];
-  const records = await readRecords(parts, operation, batch);
-  const exported = await Promise.allSettled(batch.map((id, at) => exportRecord(parts, operation, id, records[at]!, form)));
-  const results: ExportResult[] = [];
-  exported.forEach((result, at) => {
-    const id = batch[at]!;
-    if (result.status === 'rejected') results.push({ id, ...result });
-    else if (result.value !== null) results.push({ id, status: 'fulfilled', value: result.value });
-    else if (ids !== undefined) results.push({ id, status: 'rejected', reason: gone('there is none under this id') });
-  });
-  return results;
+): Promise<readonly Turn[]> {
+  if ('error' in batch) return [{ item: batch, result: { id: null, status: 'rejected', reason: batch.error } }];
+  const records = await readRecords(
+    parts,
+    operation,
+    batch.map(({ id }) => id),
+  );
+  const exported = await Promise.allSettled(batch.map(({ id }, at) => exportRecord(parts, operation, id, records[at]!, form)));
+  return batch.map((item, at) => ({ item, result: resultOf(item, exported[at]!, ids === undefined) }));
+}
+
+function resultOf({ id }: SessionItem, found: PromiseSettledResult<ExportedSession | null>, isListed: boolean): ExportResult | null {
+  if (found.status === 'rejected') return { id, ...found };
+  if (found.value !== null) return { id, status: 'fulfilled', value: found.value };
+  return isListed ? null : { id, status: 'rejected', reason: gone('there is none under this id') };
 }
 
 async function readRecords(

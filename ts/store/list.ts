@@ -19,6 +19,13 @@ export interface ListedRecord {
   readonly facts: RecordFacts;
 }
 
+/** A page of a store's listing: records, and what is wrong with others, as they come. */
+export interface ListedPage {
+  /** What it was asked for with: the place to go on from, in this process or another. Null for the first page. */
+  readonly cursor: string | null;
+  readonly found: readonly (ListedRecord | DamagedSession)[];
+}
+
 /** All records of a store whose ids start with `prefix`, tombstones too. */
 export async function* listRecords(
   parts: StoreParts,
@@ -26,20 +33,30 @@ export async function* listRecords(
   prefix: string,
   onDamaged: (record: DamagedSession) => void,
 ): AsyncGenerator<ListedRecord> {
-  const start = parts.prefix + escapeId(prefix);
-  let cursor: string | undefined;
-  do {
-    const from = cursor === undefined ? {} : { cursor };
-    const page = await parts.retry.read(operation, () => parts.provider.listPage({ ...operation.call, ...from, prefix: start }));
-    for (const head of page.items) {
-      if (head.key.includes('/', parts.prefix.length)) continue; // of a namespace inside this one
-      const record = readListed(parts.prefix, head);
+  for await (const { found } of listPages(parts, operation, prefix, null)) {
+    for (const record of found) {
       if ('error' in record) onDamaged(record);
       else yield record;
     }
-    for (const { key, error } of page.damaged) onDamaged({ key, error });
-    cursor = page.cursor ?? undefined;
-  } while (cursor !== undefined);
+  }
+}
+
+/** The pages of {@link listRecords}, from that of the cursor `from` on. */
+export async function* listPages(parts: StoreParts, operation: Operation, prefix: string, from: string | null): AsyncGenerator<ListedPage> {
+  const start = parts.prefix + escapeId(prefix);
+  let cursor = from;
+  do {
+    const at = cursor === null ? {} : { cursor };
+    const page = await parts.retry.read(operation, () => parts.provider.listPage({ ...operation.call, ...at, prefix: start }));
+    const found: (ListedRecord | DamagedSession)[] = [];
+    for (const head of page.items) {
+      // Others are of a namespace inside this one.
+      if (!head.key.includes('/', parts.prefix.length)) found.push(readListed(parts.prefix, head));
+    }
+    for (const { key, error } of page.damaged) found.push({ key, error });
+    yield { cursor, found };
+    cursor = page.cursor;
+  } while (cursor !== null);
 }
 
 /** {@link SessionStore.list}. */

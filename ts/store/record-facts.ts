@@ -74,9 +74,9 @@ export function formatFacts({ incarnation, revision, writeId, before, ended, del
   };
 }
 
-/** Whether a record is a tombstone: a deleted session, of which nothing but {@link RecordFacts} is left. */
-export function isTombstone({ metadata, size }: Pick<RecordHead, 'metadata' | 'size'>): boolean {
-  return size === 0 && isCount(metadata['deleted']);
+/** Whether a record holds no session by intention: a tombstone, of which nothing but {@link RecordFacts} is left, or a lease (`lease.ts`). */
+export function holdsNoSession({ metadata, size }: Pick<RecordHead, 'metadata' | 'size'>): boolean {
+  return size === 0 && (isCount(metadata['deleted']) || isCount(metadata['fence']));
 }
 
 /** What a write leaves behind. */
@@ -136,7 +136,8 @@ function shorten(writeId: string): string {
   return writeId.slice(0, SHORT_ID_DIGITS);
 }
 
-function isCount(text: string | undefined): boolean {
+/** Whether it is a safe integer from 0 as metadata write it. */
+export function isCount(text: string | undefined): text is string {
   return text !== undefined && COUNT.test(text) && Number.isSafeInteger(Number(text));
 }
 

@@ -14,7 +14,7 @@ import type { DamagedRecord, RecordHead, StorageProvider, StoredRecord } from '.
 import { type AuditEntry, type AuditLog, AuditWriter } from './audit.ts';
 import { toHex } from './hex.ts';
 import { checkRun, type RunOptions, startRun } from './marked-run.ts';
-import { isTombstone } from './record-facts.ts';
+import { holdsNoSession } from './record-facts.ts';
 import { demandReseal, planKeys, proveHeader, type RotationKeys, type RotationMode, type RotationPlan } from './rotation-keys.ts';
 
 /** How a store is rotated. A record that is worked on takes about four times its size in memory. On a dry run nothing is written to the audit log either. */
@@ -78,7 +78,8 @@ const MAX_ATTEMPTS = 5;
  * stops nothing else; whoever writes meanwhile must seal with the new keys, or the next run finds his record.
  *
  * TypeError and RangeError for wrong arguments; `KEY_STATE`: a rewrap, though the ring has a key that was revoked as compromised;
- * `KEY_EXPIRED`: the primary seals no more; what the listing of the provider, the audit log or the checkpoint fail with; the reason of the
+ * `KEY_EXPIRED`: the primary seals no more; `PROVIDER_UNSUPPORTED`: the provider has no conditional put (then transfer the sessions into a store with
+ * other keys: `transferAll`); what opening and the listing of the provider, the audit log or the checkpoint fail with; the reason of the
  * signal. In the last three cases records that are under way are finished first. All other failures are in the result.
  *
  * Memory: the keys of all records, and four times the size of those under way. Time: a rewrap reads and writes each record, which is most of
@@ -94,6 +95,11 @@ export async function rotateStore(provider: StorageProvider, keys: RotationKeys,
   if (all && mode !== 'reseal') throw new TypeError('all: expected mode reseal with it, since a rewrap to the same keys changes nothing');
   checkRun(options);
   const plan = planKeys(keys, mode, now());
+  await provider.open(signal === undefined ? {} : { signal });
+  if (!provider.capabilities.conditionalPut) {
+    const message = `rotation: ${provider.name} has no conditional put, so a session that is stored meanwhile could be lost`;
+    throw new PspError('PROVIDER_UNSUPPORTED', message);
+  }
   const audit = dryRun || options.audit === undefined ? null : await AuditWriter.open(options.audit);
 
   const listed: string[] = [];
@@ -103,7 +109,8 @@ export async function rotateStore(provider: StorageProvider, keys: RotationKeys,
     listed.push(key);
   }
   const goal = JSON.stringify([mode, all, prefix, plan.id]);
-  const run = await startRun('rotation', goal, listed, options);
+  // A provider may list a key twice while it reorganizes itself.
+  const run = await startRun('rotation', goal, [...new Set(listed)], options);
   const tally = { done: 0, skipped: 0, conflicted: 0 };
   const failed: RotationFailure[] = [];
   // One that a checkpoint remembers fails when it is read.
@@ -149,7 +156,7 @@ async function rotateRecord(provider: StorageProvider, key: string, plan: Rotati
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const record = await provider.get(key);
       // A deleted session has left nothing that is sealed.
-      if (record === null || isTombstone(record)) return wrote ?? { outcome: 'skipped', seen: null };
+      if (record === null || holdsNoSession(record)) return wrote ?? { outcome: 'skipped', seen: null };
       seen = { header: null };
       const header = parseHeader(record.value);
       seen = { header };
