@@ -56,6 +56,12 @@ export const TOOLS = {
     packages: ['python3'],
     without: "all tests but those of cookies.txt with Python's http.cookiejar still run",
   },
+  git: {
+    paths: ['/usr/bin/git'],
+    commands: ['git'],
+    packages: ['git'],
+    without: 'all tests but those of psp as merge driver and textconv of git still run',
+  },
   // Not a dependency: npm refuses to install a package for one platform on any other.
   'newest-node': {
     variable: 'PSP_NEWEST_NODE',

@@ -74,7 +74,7 @@ const LAYERS: readonly Layer[] = [
     layers: ['providers', 'provider', 'errors'],
     packages: [],
   },
-  { name: 'entry', places: ['ts/index.ts', 'ts/index.workerd.ts', 'ts/portable.ts'], layers: BELOW_ENTRY, packages: [] },
+  { name: 'entry', places: ['ts/index.ts', 'ts/index.workerd.ts', 'ts/portable.ts', 'ts/sequence.ts'], layers: BELOW_ENTRY, packages: [] },
   {
     name: 'cli',
     places: ['ts/cli/'],

@@ -64,8 +64,8 @@ describe('useKernel', () => {
       expect(activeKernel()).toEqual({ kind, reason: 'pinned' });
       expect(encodeBase64(LARGE).length).toBe(400);
     }
-    // One for each kernel, without and with SIMD.
-    expect(compiled()).toBe(4);
+    // Base64 and differences without and with SIMD, and the one module of sequences.
+    expect(compiled()).toBe(5);
   });
 
   it('throws KERNEL_UNAVAILABLE with the cause when it cannot, and leaves the choice alone', async () => {
@@ -95,7 +95,7 @@ describe('SIMD', () => {
   });
 });
 
-describe('the two kernels', () => {
+describe('the kernels', () => {
   it('are chosen apart, each when it is first needed, and pinned together', async () => {
     const { compiled } = countCompilations();
     const { activeKernel, useKernel } = await import('../../ts/kernel/select.ts');
@@ -103,14 +103,18 @@ describe('the two kernels', () => {
     expect(compiled()).toBe(1);
     expect(activeKernel('diff')).toEqual({ kind: 'wasm-simd', reason: 'chosen' });
     expect(compiled()).toBe(2);
+    expect(activeKernel('sequence')).toEqual({ kind: 'wasm', reason: 'chosen' });
+    expect(compiled()).toBe(3);
+    const active = () => (['base64', 'diff', 'sequence'] as const).map((name) => activeKernel(name));
     useKernel('portable');
-    expect([activeKernel(), activeKernel('diff')]).toEqual(Array(2).fill({ kind: 'portable', reason: 'pinned' }));
+    expect(active()).toEqual(Array(3).fill({ kind: 'portable', reason: 'pinned' }));
     useKernel('wasm-simd');
-    expect([activeKernel(), activeKernel('diff')]).toEqual(Array(2).fill({ kind: 'wasm-simd', reason: 'pinned' }));
-    expect(compiled()).toBe(2);
+    expect(active().map(({ kind }) => kind)).toEqual(['wasm-simd', 'wasm-simd', 'wasm']);
+    expect(new Set(active().map(({ reason }) => reason))).toEqual(new Set(['pinned']));
+    expect(compiled()).toBe(3);
   });
 
-  it('both work behind the functions of current.ts', async () => {
+  it('work behind the functions of current.ts', async () => {
     const { useKernel } = await import('../../ts/kernel/select.ts');
     const current = await import('../../ts/kernel/current.ts');
     const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
@@ -121,6 +125,10 @@ describe('the two kernels', () => {
       ]);
       expect([...current.diffIds(Uint32Array.of(1, 2, 3), Uint32Array.of(1, 3)).hunks]).toEqual([1, 2, 1, 1]);
       expect([...current.internElements(json([1, 2]), json([2, 3])).idsB]).toEqual([1, 2]);
+      const text = current.createSequence({ high: 0, low: 1 }, 'text');
+      text.edit(Int32Array.of(0, 0, 3), 1, Uint16Array.of(97, 98, 99));
+      expect(text.length).toBe(3);
+      text.free();
       const target = new Uint8Array(4);
       expect(current.encodeBase64Into(LARGE.subarray(0, 3), target)).toBe(4);
       expect(current.decodeBase64Into(target, new Uint8Array(3))).toBe(3);
@@ -136,11 +144,12 @@ describe('useModule', () => {
     ['base64-simd', 'wasm-simd'],
     ['diff', 'wasm'],
     ['diff-simd', 'wasm-simd'],
+    ['sequence', 'wasm'],
   ] as const)('uses %s, compiled or as bytes, where compiling its own is forbidden', async (name, kind) => {
     const bytes = await readModule(name);
     const compiled = new WebAssembly.Module(bytes);
-    const kernel = name.startsWith('diff') ? 'diff' : 'base64';
-    const other = kernel === 'diff' ? 'base64' : 'diff';
+    const kernel = name === 'sequence' ? name : name.startsWith('diff') ? 'diff' : 'base64';
+    const other = kernel === 'base64' ? 'diff' : 'base64';
     const { activeKernel, encodeBase64, useModule } = await import('../../ts/kernel/select.ts');
     useModule(bytes);
     expect(activeKernel(kernel)).toEqual({ kind, reason: 'chosen' });
@@ -154,7 +163,9 @@ describe('useModule', () => {
   });
 
   it('lets useKernel pin what was given', async () => {
-    const modules = await Promise.all(['base64-simd', 'diff-simd'].map(async (name) => new WebAssembly.Module(await readModule(name))));
+    const modules = await Promise.all(
+      ['base64-simd', 'diff-simd', 'sequence'].map(async (name) => new WebAssembly.Module(await readModule(name))),
+    );
     forbidCompiling();
     const { activeKernel, useKernel, useModule } = await import('../../ts/kernel/select.ts');
     for (const module of modules) useModule(module);

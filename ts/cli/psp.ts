@@ -9,9 +9,12 @@ import { describeFailure, usage } from './failure.ts';
 import { runImport } from './import.ts';
 import { runInspect } from './inspect.ts';
 import { runKey } from './key.ts';
+import { runLog } from './log.ts';
+import { runMerge } from './merge.ts';
 import { runRestore } from './restore.ts';
 import { runRotate } from './rotate.ts';
 import { runOpen, runSeal } from './seal.ts';
+import { runShow } from './show.ts';
 import { runValidate } from './validate.ts';
 import { runVerify } from './verify.ts';
 
@@ -26,6 +29,9 @@ const HELP = `psp - log in once, carry the browser session anywhere
   psp inspect FILE                                      names, sizes and expiry; no values
   psp validate FILE                                     every fault of a file by its place; exit status 3 when not valid
   psp diff A B                                          what differs, without values; exit status 2 when something does
+  psp merge A B [C...] -o OUT                           one session out of several; --log LOG keeps what lost
+  psp log LOG                                           what lost to what; with --verify, whether the log is whole
+  psp show FILE                                         a line for each entry, without values: for git diff
   psp restore FILE --cdp http://127.0.0.1:9222          restore into a running Chromium
   psp restore FILE --playwright-state STATE.json        export as a Playwright storage state
   psp seal FILE -o OUT                                  seal any file; psp open FILE -o OUT opens it
@@ -34,8 +40,9 @@ const HELP = `psp - log in once, carry the browser session anywhere
   psp export FOLDER|- --store STORE                     sessions out of a store, as files or as lines that import reads
   psp rotate FOLDER --key-file RING                     bring a store onto the ring's primary key; or --store
 
-A STORE is a folder, filesystem:PATH, lmdb:PATH, redis://HOST:PORT/DB or s3://BUCKET/PREFIX?endpoint=URL&region=NAME;
-passwords and access keys come from REDIS_PASSWORD, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+A STORE is a folder, filesystem:PATH, lmdb:PATH, redis://HOST:PORT/DB, s3://BUCKET/PREFIX?endpoint=URL&region=NAME
+or cloudflare-kv://ACCOUNT/NAMESPACE, by their ids; passwords, access keys and tokens come from REDIS_PASSWORD,
+AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and CLOUDFLARE_API_TOKEN.
 
 Keys and rings come from --key-file FILE, from a descriptor (--key-fd N), from the variable PSP_KEY, or from a prompt
 (--prompt); passphrases, for a blob or for a key file that is sealed, from --passphrase-file, --passphrase-fd,
@@ -48,17 +55,24 @@ None is ever an argument.
   --timeout SEC    time limit for each page, origin and database (default 15)
   --stat           diff: counts by kind
   --reveal         diff: with the values
+  --base O         merge: A and B come from O: what is missing in one of them was deleted there
+  --policy KIND=NAME                 merge: who wins, such as cookie=prefer-fresh-token; NAME alone for every kind
+  --id ID          merge: id of the merged session, where the files have different ones; log: whose log it is
+  --strict         merge: exit status 2 when a person should look at something
+  --actor TEXT     merge: who merges, for the log
+  --git O A B      merge: as a merge driver of git, which gives %O %A %B; the result replaces A
+  --verify --session FILE            log: verify the chain, with the key that the session was merged with; or --id
   --not-after DATE key new --ring: when the key stops sealing
   --reason WHY     key revoke: compromised (demands a reseal) or retired
   --kdf NAME       key new, seal: argon2id, scrypt or pbkdf2-sha256, for a new passphrase
   --armor          seal: as text
   --fields         seal: a session, its secrets one by one, the rest readable; --previous OLD keeps what did not change
   --tag FILE       seal: write an integrity tag, with a MAC key; verify: check it
-  --tenant TEXT, --session-id TEXT   seal, open, verify, diff: for whom and what it is sealed
+  --tenant TEXT, --session-id TEXT   seal, open, verify, diff, merge, show, log: for whom and what it is sealed
   --mode MODE      rotate: rewrap (new wraps, the default) or reseal (new data keys too)
   --all            rotate: reseal also what is on the primary key already
   --dry-run        rotate: write nothing
-  --checkpoint FILE                  rotate, import: where it goes on after it was stopped
+  --checkpoint FILE                  rotate, import, export into a folder: where it goes on after it was stopped
   --audit FILE     rotate: a log of what it did
   --prefix TEXT, --concurrency N     rotate, export: only what begins so; also import: so many records at once
   --context RULE   rotate: key (the session id is the key of the record) or none; with --tenant
@@ -70,12 +84,12 @@ None is ever an argument.
   --id ID          export: only this session (may be repeated); or --prefix
   --namespace N, --tenant TEXT       import, export: which part of the store, and whose
   --max-mib N      import: most that is in memory at a time, about a third of it (64)
-  --audit, --head HEX                verify: FILE is an audit log, which ends with this MAC
+  --audit, --head HEX                verify: FILE is an audit log, which ends with this MAC; log: --head
   --json           machine-readable output
   --version, --help
 
 Exit status: 0 done; 1 failed, or something was lost, with one line "psp: CODE: ..." on standard error; 2 diff found a
-difference; 3 validate found an error.
+difference, or merge --strict a conflict; 3 validate found an error.
 `;
 
 const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
@@ -85,10 +99,13 @@ const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>
   import: runImport,
   inspect: runInspect,
   key: runKey,
+  log: runLog,
+  merge: runMerge,
   open: runOpen,
   restore: runRestore,
   rotate: runRotate,
   seal: runSeal,
+  show: runShow,
   validate: runValidate,
   verify: runVerify,
 };
@@ -112,7 +129,9 @@ async function main(args: readonly string[]): Promise<void> {
     throw usage('a key is never an argument: use --key-file, --key-fd, PSP_KEY or --prompt, and the like for passphrases and MAC keys');
   const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
   if (run === undefined)
-    throw usage('the verbs are capture, restore, inspect, validate, diff, seal, open, verify, rotate, import, export and key');
+    throw usage(
+      'the verbs are capture, restore, inspect, show, validate, diff, merge, log, seal, open, verify, rotate, import, export and key',
+    );
   // From here on Base64 sections go through the compiled kernel where it starts.
   activeKernel();
   await run(rest);

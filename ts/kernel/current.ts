@@ -4,12 +4,24 @@
  * Security Policy never meets an attempt to compile. select.ts, reached from the main entry alone, offers the compiled ones.
  * The choice is made at the first use, not at import, for each kernel apart, and once per copy of this module.
  */
-import type { Base64Alphabet, Base64Kernel, DiffKernel, Edits, InternedElements, KernelKind } from './kernel.ts';
+import type {
+  Base64Alphabet,
+  Base64Kernel,
+  DiffKernel,
+  Edits,
+  InternedElements,
+  KernelKind,
+  KernelSequence,
+  Replica,
+  SequenceKernel,
+  SequenceUnit,
+} from './kernel.ts';
 import { portableBase64 } from './portable/base64.ts';
 import { portableDiff } from './portable/diff.ts';
+import { portableSequence } from './portable/sequence.ts';
 
 /** The kernels, by what they do. */
-export type KernelName = 'base64' | 'diff';
+export type KernelName = 'base64' | 'diff' | 'sequence';
 
 /**
  * Why a kernel is in use: `not-offered` (portable, no other was offered), `chosen` (the offered or given one started),
@@ -37,11 +49,14 @@ export type KernelOffer<Kernel> = () => KernelChoice<Kernel>;
 // Apart, so that a bundler drops what belongs to the one that a program never uses.
 const portableBase64Offer: KernelOffer<Base64Kernel> = () => ({ kernel: portableBase64, reason: 'not-offered' });
 const portableDiffOffer: KernelOffer<DiffKernel> = () => ({ kernel: portableDiff, reason: 'not-offered' });
+const portableSequenceOffer: KernelOffer<SequenceKernel> = () => ({ kernel: portableSequence, reason: 'not-offered' });
 
 let base64Offer = portableBase64Offer;
 let base64Choice: KernelChoice<Base64Kernel> | null = null;
 let diffOffer = portableDiffOffer;
 let diffChoice: KernelChoice<DiffKernel> | null = null;
+let sequenceOffer = portableSequenceOffer;
+let sequenceChoice: KernelChoice<SequenceKernel> | null = null;
 
 /** Encodes with the kernel in use; see {@link Base64Kernel.encodeBase64}. */
 export function encodeBase64(source: Uint8Array, alphabet?: Base64Alphabet): Uint8Array<ArrayBuffer> {
@@ -98,9 +113,14 @@ export function internElements(a: Uint8Array, b: Uint8Array): InternedElements {
   return diff().kernel.internElements(a, b);
 }
 
+/** An empty list with the kernel in use, which it keeps; see {@link SequenceKernel.createSequence}. */
+export function createSequence(replica: Replica, unit: SequenceUnit): KernelSequence {
+  return sequence().kernel.createSequence(replica, unit);
+}
+
 /** Which kernel is in use and why, for Base64 unless another is named. Makes the choice if nothing has yet. */
 export function activeKernel(name: KernelName = 'base64'): ActiveKernel {
-  const { kernel, reason, cause } = name === 'diff' ? diff() : base64();
+  const { kernel, reason, cause } = name === 'diff' ? diff() : name === 'sequence' ? sequence() : base64();
   return cause === undefined ? { kind: kernel.kind, reason } : { kind: kernel.kind, reason, cause };
 }
 
@@ -121,6 +141,13 @@ export function offerDiff(offer: KernelOffer<DiffKernel>): void {
   if (diffChoice?.reason === 'not-offered') diffChoice = null;
 }
 
+/** As {@link offerBase64}, for sequences. */
+export function offerSequence(offer: KernelOffer<SequenceKernel>): void {
+  if (sequenceOffer === offer) return;
+  sequenceOffer = offer;
+  if (sequenceChoice?.reason === 'not-offered') sequenceChoice = null;
+}
+
 /** Uses `kernel` for Base64 from now on, whatever has been or will be offered. */
 export function setBase64Kernel(kernel: Base64Kernel, reason: 'pinned' | 'chosen'): void {
   base64Choice = { kernel, reason };
@@ -131,6 +158,11 @@ export function setDiffKernel(kernel: DiffKernel, reason: 'pinned' | 'chosen'): 
   diffChoice = { kernel, reason };
 }
 
+/** Uses `kernel` for sequences made from now on, whatever has been or will be offered. */
+export function setSequenceKernel(kernel: SequenceKernel, reason: 'pinned' | 'chosen'): void {
+  sequenceChoice = { kernel, reason };
+}
+
 function base64(): KernelChoice<Base64Kernel> {
   base64Choice ??= base64Offer();
   return base64Choice;
@@ -139,4 +171,9 @@ function base64(): KernelChoice<Base64Kernel> {
 function diff(): KernelChoice<DiffKernel> {
   diffChoice ??= diffOffer();
   return diffChoice;
+}
+
+function sequence(): KernelChoice<SequenceKernel> {
+  sequenceChoice ??= sequenceOffer();
+  return sequenceChoice;
 }

@@ -86,3 +86,99 @@ export interface DiffKernel {
    */
   internElements(a: Uint8Array, b: Uint8Array): InternedElements;
 }
+
+/** A replica of a merged thing: 64 random bits as two unsigned 32-bit halves, not both 0. Ordered by `high`, then `low`. */
+export interface Replica {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** The name of one operation or one inserted unit: the `counter`-th of its replica, from 1. Given once, never again. */
+export interface Dot extends Replica {
+  readonly counter: number;
+}
+
+/** What a sequence is a list of: UTF-16 units, or 32-bit handles of values which the caller keeps. */
+export type SequenceUnit = 'text' | 'elements';
+
+/** `Uint16Array` for a text, `Uint32Array` for elements. */
+export type SequenceUnits = Uint16Array | Uint32Array;
+
+/** Bytes of a sequence, and of `elements` the handles that they stand for, in the order of the bytes (of a text: empty). */
+export interface SequenceBytes {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly units: Uint32Array<ArrayBuffer>;
+}
+
+/**
+ * What others changed in the visible list, in the order in which it applies.
+ *
+ *     ranges   3 x i32 each:  index, removed, inserted      the inserted units of all ranges follow each other in `units`
+ */
+export interface SequenceChanges {
+  readonly ranges: Int32Array<ArrayBuffer>;
+  readonly units: SequenceUnits;
+}
+
+/** Makes replicated lists. All kernels give equal bytes and equal changes for the same calls; the bytes are those of ts/merge/sequence-layout.md. */
+export interface SequenceKernel {
+  readonly kind: KernelKind;
+  /** An empty list of one replica, which nobody else may ever use: a replica that comes back after a restart is a new one. */
+  createSequence(replica: Replica, unit: SequenceUnit): KernelSequence;
+}
+
+/**
+ * One replica of a list. Every method throws TypeError after `free`. Where `MERGE_` errors come from what others sent, `details.offset` points to
+ * or near the fault, and the list is as before unless the method says otherwise.
+ */
+export interface KernelSequence {
+  /** Number of live units. */
+  readonly length: number;
+  /**
+   * Applies edits in order: 3 x i32 each, index, removed, inserted; the inserted units of all of them follow each other in `units`. Indexes
+   * refer to the list as the edits before left it.
+   *
+   * All are checked first: throws RangeError where an index or a number lies outside, and `MERGE_LIMIT` where the replica's counter would pass
+   * 2^30 - 1, the length 2^30 - 1, or one run 2^29 - 1.
+   */
+  edit(edits: Int32Array, count: number, units: SequenceUnits): void;
+  /** An update of all local edits since the last one, or null when there was none. */
+  takeUpdate(): SequenceBytes | null;
+  /**
+   * Applies an update or joins a state. Duplicates do nothing. An update that needs another first waits, and is tried again by later calls.
+   * Returns how many units the bytes hold: of `elements` they are numbered from `firstHandle`, also while they wait, and must be `handleCount`.
+   *
+   * - `MERGE_MALFORMED`: not what any replica writes; nothing changed.
+   * - `MERGE_FORK`: the same dot, base or place with two contents, or the own replica with operations that this instance never made.
+   * - `MERGE_NEED_STATE`: names what this instance has dropped, or a short name that two replicas share, or too much waits already (64 MiB): join a
+   *   state of the sender instead.
+   * - `MERGE_LIMIT`: a unit outside the limits of the layout.
+   *
+   * The last three may come from an update that waited, which is then dropped. Events of an update before the one at fault stay applied.
+   */
+  apply(bytes: Uint8Array, firstHandle: number, handleCount: number): number;
+  /** Whether `apply` notes changes for `takeChanges`; off at first. Turning it off drops what was noted. */
+  recordChanges(on: boolean): void;
+  /** The changes by `apply` since the last call. Local edits are not among them. */
+  takeChanges(): SequenceChanges;
+  /** Copies units `from` to `to` (not included) to the start of `into`. Throws RangeError where they lie outside or do not fit. */
+  read(from: number, to: number, into: SequenceUnits): void;
+  /** The dot of the unit at `index`. Throws RangeError where there is none. */
+  dotAt(index: number): Dot;
+  /** The whole state, local edits included. Equal states give equal bytes, whatever happened before. */
+  encode(): SequenceBytes;
+  /** The version: the last counter of every replica. Also a mark for `collect`. */
+  version(): Uint8Array<ArrayBuffer>;
+  /**
+   * Frees the bases that have neither units nor children, were emptied before a mark that all `versions` cover, while this instance covers all
+   * of them: they must be of every other replica that may still send. Returns how many. Does nothing while edits wait to be taken or updates wait.
+   * Throws `MERGE_MALFORMED` for what is no version.
+   */
+  collect(versions: readonly Uint8Array[]): number;
+  /** Updates that wait for others. */
+  waiting(): number;
+  /** Bases held: what the list costs beyond its units. */
+  bases(): number;
+  /** Gives all memory back. Calling it again does nothing. */
+  free(): void;
+}

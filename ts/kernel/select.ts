@@ -1,21 +1,24 @@
 /**
  * The only choice between kernels: the compiled ones where the platform lets them start, with SIMD where it has that, else the portable ones. Made
  * at the first use. Importing this file does nothing. A bare import that registers something would be dropped by bundlers, because the package
- * declares its modules free of side effects; so the main entry exports its functions through `withCompiledBase64` and `withCompiledDiff`, and a bundler that keeps
+ * declares its modules free of side effects; so entries export their functions through `withCompiledBase64` and its like, and a bundler that keeps
  * such a function must keep the offer inside it. Functions that nobody uses still cost nothing.
  */
 import { PspError } from '../errors.ts';
 import { createCompiledBase64 } from './compiled/base64.ts';
 import { createCompiledDiff } from './compiled/diff.ts';
+import { createCompiledSequence } from './compiled/sequence.ts';
 import * as current from './current.ts';
 import { BASE64_SIMD_WASM } from './generated/base64-simd-wasm.ts';
 import { BASE64_WASM } from './generated/base64-wasm.ts';
 import { DIFF_SIMD_WASM } from './generated/diff-simd-wasm.ts';
 import { DIFF_WASM } from './generated/diff-wasm.ts';
-import type { Base64Kernel, DiffKernel, KernelKind } from './kernel.ts';
+import { SEQUENCE_WASM } from './generated/sequence-wasm.ts';
+import type { Base64Kernel, DiffKernel, KernelKind, SequenceKernel } from './kernel.ts';
 import type { LinearModule } from './linear.ts';
 import { portableBase64 } from './portable/base64.ts';
 import { portableDiff } from './portable/diff.ts';
+import { portableSequence } from './portable/sequence.ts';
 import { type CompiledModule, inlinedModule, isSupported, readModule, startModule } from './wasm.ts';
 
 export type { CompiledModule } from './wasm.ts';
@@ -50,9 +53,12 @@ const base64: Starter<Base64Kernel> = /* @__PURE__ */ makeStarter(
   createCompiledBase64,
 );
 const diff: Starter<DiffKernel> = /* @__PURE__ */ makeStarter({ wasm: DIFF_WASM, 'wasm-simd': DIFF_SIMD_WASM }, createCompiledDiff);
+/** With SIMD it would be the same instructions: it moves memory and follows pointers. */
+const sequence: Starter<SequenceKernel> = /* @__PURE__ */ makeStarter({ wasm: SEQUENCE_WASM }, createCompiledSequence);
 
 const compiledBase64Offer: current.KernelOffer<Base64Kernel> = () => choose(base64, sparingSmallInputs, portableBase64);
 const compiledDiffOffer: current.KernelOffer<DiffKernel> = () => choose(diff, asItIs, portableDiff);
+const compiledSequenceOffer: current.KernelOffer<SequenceKernel> = () => choose(sequence, asItIs, portableSequence);
 
 /**
  * The same function, which before each call offers the compiled kernel for Base64. The main entry wraps what may need it:
@@ -78,15 +84,26 @@ export function withCompiledDiff<Arguments extends unknown[], Result>(
   };
 }
 
+/** As {@link withCompiledBase64}, for the kernel that makes sequences. */
+export function withCompiledSequence<Arguments extends unknown[], Result>(
+  call: (...input: Arguments) => Result,
+): (...input: Arguments) => Result {
+  return (...input) => {
+    current.offerSequence(compiledSequenceOffer);
+    return call(...input);
+  };
+}
+
 /**
  * Pins the kernels for the rest of this thread, for tests, benches and reproductions; all kinds give the same bytes.
+ * A sequence keeps the kernel that it was made with; of its compiled kernel there is one kind, `wasm`.
  * Throws `KERNEL_UNAVAILABLE`, with the platform's own error as cause, where a compiled kernel cannot start; nothing changes then.
  */
 export function useKernel(kind: KernelKind): void {
   if (kind === 'portable') {
-    pin(portableBase64, portableDiff);
+    pin(portableBase64, portableDiff, portableSequence);
   } else if (kind === 'wasm' || kind === 'wasm-simd') {
-    pin(base64.start(kind), diff.start(kind));
+    pin(base64.start(kind), diff.start(kind), sequence.start('wasm'));
   } else {
     throw new TypeError("useKernel: expected 'portable', 'wasm' or 'wasm-simd'");
   }
@@ -105,6 +122,8 @@ export function useModule(module: CompiledModule): void {
     current.setBase64Kernel(sparingSmallInputs(base64.adopt(compiled)), 'chosen');
   } else if (functions.includes('diff32') && functions.includes('simd')) {
     current.setDiffKernel(diff.adopt(compiled), 'chosen');
+  } else if (functions.includes('createSequence') && functions.includes('simd')) {
+    current.setSequenceKernel(sequence.adopt(compiled), 'chosen');
   } else {
     throw new TypeError('useModule: expected one of the modules of this package');
   }
@@ -114,6 +133,7 @@ export function useModule(module: CompiledModule): void {
 export function activeKernel(name?: current.KernelName): current.ActiveKernel {
   current.offerBase64(compiledBase64Offer);
   current.offerDiff(compiledDiffOffer);
+  current.offerSequence(compiledSequenceOffer);
   return current.activeKernel(name);
 }
 
@@ -132,13 +152,14 @@ export const decodeBase64View: typeof current.decodeBase64View = /* @__PURE__ */
 /** {@link current.decodeBase64Parts}, with the compiled kernel where the platform lets it start. */
 export const decodeBase64Parts: typeof current.decodeBase64Parts = /* @__PURE__ */ withCompiledBase64(current.decodeBase64Parts);
 
-function pin(base64Kernel: Base64Kernel, diffKernel: DiffKernel): void {
+function pin(base64Kernel: Base64Kernel, diffKernel: DiffKernel, sequenceKernel: SequenceKernel): void {
   current.setBase64Kernel(base64Kernel, 'pinned');
   current.setDiffKernel(diffKernel, 'pinned');
+  current.setSequenceKernel(sequenceKernel, 'pinned');
 }
 
 function makeStarter<Exports, Kernel>(
-  inlined: Readonly<Record<CompiledKind, string>>,
+  inlined: Readonly<{ wasm: string } & Partial<Record<CompiledKind, string>>>,
   create: (module: LinearModule<Exports>) => Kernel,
 ): Starter<Kernel> {
   const started = new Map<CompiledKind, Kernel>();
@@ -152,11 +173,13 @@ function makeStarter<Exports, Kernel>(
   }
 
   return {
-    start: (kind) => orUnavailable(() => startOnce(kind, () => inlinedModule(inlined[kind]))),
+    start: (kind) => orUnavailable(() => startOnce(kind, () => inlinedModule(inlined[kind] ?? inlined.wasm))),
     startBest: () =>
       orUnavailable(() => {
-        const simd = inlinedModule(inlined['wasm-simd']);
-        return isSupported(simd) ? startOnce('wasm-simd', () => simd) : startOnce('wasm', () => inlinedModule(inlined.wasm));
+        const simd = inlined['wasm-simd'] === undefined ? null : inlinedModule(inlined['wasm-simd']);
+        return simd !== null && isSupported(simd)
+          ? startOnce('wasm-simd', () => simd)
+          : startOnce('wasm', () => inlinedModule(inlined.wasm));
       }),
     adopt(module) {
       const linear = startModule<Exports>(module);

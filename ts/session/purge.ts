@@ -13,8 +13,9 @@ export type PurgeLog = readonly ExpiredEntry[];
  * Guarantees: (1) what remains keeps its effective expiry; (2) the log names every member that went, and nothing else; (3) a second purge at the same time
  * changes and logs nothing. Gives `session` itself when nothing has expired.
  *
- * A session that has itself expired comes back empty, and is not in the log: deleting it is the store's part. `mergeState` is passed on as it is, and still
- * holds what went: the commit that writes the result makes the removal causal (law M4), by comparing before and after.
+ * A session that has itself expired comes back empty, and is not in the log: deleting it is the store's part. `mergeState` is passed on as it is: who
+ * merges the result finds that entries are missing which the state was written for, and takes that as a causal removal by somebody who had seen them (laws M4
+ * and M16). So a concurrent write of such an entry survives, and until the state is written anew it may still hold older values that were not shown.
  */
 export function purge(session: Session, now: number): { readonly session: Session; readonly log: PurgeLog } {
   const { session: left, expired } = withoutExpired(session, now);

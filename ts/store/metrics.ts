@@ -18,6 +18,9 @@ export type StoreOperation =
   | 'putMany'
   | 'deleteMany'
   | 'update'
+  | 'checkout'
+  | 'commit'
+  | 'compact'
   | 'sweep';
 
 /** One operation that has ended. */

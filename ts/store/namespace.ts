@@ -10,10 +10,11 @@ export function prefixOf(namespace: string): string {
   return `${namespace}/`;
 }
 
-/** RangeError for an empty name or one with a `/`. */
+/** RangeError for an empty name, one with a `/`, and one that begins with `#`: such keys are the store's own. */
 export function checkName(name: string): void {
   if (typeof name !== 'string') throw new TypeError(`namespace: expected a string, got ${typeof name}`);
   if (name === '' || name.includes('/')) throw new RangeError('namespace: expected names that are not empty and hold no /');
+  if (name.startsWith('#')) throw new RangeError('namespace: expected names that do not begin with #');
 }
 
 /** The key of `id`. RangeError for an empty id: it would be nobody's key. */

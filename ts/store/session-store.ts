@@ -7,8 +7,10 @@ import type { SealContext } from '../envelope/context.ts';
 import { systemRandom } from '../envelope/random.ts';
 import { listKeys } from '../envelope/wrap.ts';
 import { PspError } from '../errors.ts';
+import { compactSession } from '../merge/merge.ts';
 import type { RecordHead, StorageProvider } from '../provider.ts';
 import { getRecords, putSessions, settleAll } from './batch.ts';
+import { checkOut, newEpoch, type Shelf } from './checkout.ts';
 import { headOf, listHeads } from './list.ts';
 import { measure, measureEach, type Operation, type StoreOperation } from './metrics.ts';
 import { checkName, keyOf, lastIdOf, prefixOf } from './namespace.ts';
@@ -21,6 +23,8 @@ import { isWrittenOn, malformed, readFacts } from './record-facts.ts';
 import { Retry } from './retry.ts';
 import type { ChangeSession, SessionStore, SessionStoreOptions, StoreCallOptions, StoredSession, UpdateOptions } from './store.ts';
 import { conflict, demandConditions, gone, writeRecord } from './write.ts';
+import { sessionKeyOf } from './writer-object.ts';
+import { hasConditions, writersOf } from './writers.ts';
 
 export { type AuditEntry, type AuditLog, type AuditOutcome, type VerifiedAudit, verifyAudit } from './audit.ts';
 export type { RotationCheckpoint } from './checkpoint.ts';
@@ -45,9 +49,15 @@ export { type RotateOptions, type RotationFailure, type RotationProgress, type R
 export type { RotationKeys, RotationMode } from './rotation-keys.ts';
 export type {
   ChangeSession,
+  Checkout,
+  CheckoutDriver,
+  CheckoutOptions,
+  Commit,
+  CommitOptions,
   DamagedSession,
   DeleteSessionOptions,
   GetSessionOptions,
+  LeaseOptions,
   ListSessionsOptions,
   PutManyOptions,
   PutSessionOptions,
@@ -104,16 +114,31 @@ export function sessionStore(provider: StorageProvider, options: SessionStoreOpt
 }
 
 function storeOf(parts: StoreParts): SessionStore {
-  const { provider, prefix, retry, onMetric } = parts;
+  const { provider, prefix, retry, onMetric, random } = parts;
+  const writers = writersOf(parts);
+  const shelf: Shelf = {
+    read: readAt,
+    replace: async (operation, id, merge) => {
+      if (!(await hasConditions(parts, operation))) return writers.replace(operation, id, merge);
+      return updateAt(parts, operation, id, merge, {});
+    },
+  };
+
+  async function readAt(operation: Operation, id: string, minRevision?: number): Promise<StoredSession | null> {
+    if (!(await hasConditions(parts, operation))) return writers.read(operation, id, minRevision);
+    return (await readSession(parts, operation, id, minRevision))?.stored ?? null;
+  }
 
   function run<T>(name: StoreOperation, options: StoreCallOptions, work: (operation: Operation) => Promise<T>): Promise<T> {
     return measure(onMetric, name, options, work);
   }
 
-  function deleteAt(operation: Operation, key: string, ifMatch?: StoredSession['version']): Promise<boolean> {
+  async function deleteAt(operation: Operation, id: string, ifMatch?: StoredSession['version']): Promise<boolean> {
+    const key = keyOf(prefix, id);
+    if (!(await hasConditions(parts, operation))) return writers.delete(operation, id);
     const deletedAt = parts.now();
     const decide = decideDelete(deletedAt, deletedAt + parts.tombstoneMs);
-    return writeRecord(parts, operation, { key, decide, ifMatch }).then((written) => written !== null);
+    return (await writeRecord(parts, operation, { key, decide, ifMatch })) !== null;
   }
 
   const store: SessionStore = {
@@ -131,31 +156,36 @@ function storeOf(parts: StoreParts): SessionStore {
         return (await writeRecord(parts, operation, { key, ifMatch, decide: decidePut(parts, session, options), ...seen }))!;
       }),
 
-    get: (id, options = {}) =>
-      run('get', options, async (operation) => {
-        return (await readSession(parts, operation, id, options.minRevision))?.stored ?? null;
-      }),
+    get: (id, options = {}) => run('get', options, (operation) => readAt(operation, id, options.minRevision)),
 
     head: (id, options = {}) =>
       run('head', options, async (operation) => {
+        if (!(await hasConditions(parts, operation))) return writers.head(operation, id);
         const head = await readHead(parts, operation, keyOf(prefix, id));
         return head === null ? null : headOf(id, head, readFacts(head));
       }),
 
     delete: (id, options = {}) =>
       run('delete', options, async (operation) => {
-        const key = keyOf(prefix, id);
         if (options.ifMatch !== undefined) await demandConditions(parts, operation, 'a delete with a condition');
-        return deleteAt(operation, key, options.ifMatch);
+        return deleteAt(operation, id, options.ifMatch);
       }),
 
-    purge: (id, options = {}) => run('purge', options, (operation) => purgeAt(parts, operation, keyOf(prefix, id))),
+    purge: (id, options = {}) =>
+      run('purge', options, async (operation) => {
+        const key = keyOf(prefix, id);
+        return (await hasConditions(parts, operation)) ? purgeAt(parts, operation, key) : writers.purge(operation, id);
+      }),
 
-    list: (options = {}) => measureEach(onMetric, 'list', options, (operation) => listHeads(parts, operation, options)),
+    list: (options = {}) =>
+      measureEach(onMetric, 'list', options, async function* (operation) {
+        yield* (await hasConditions(parts, operation)) ? listHeads(parts, operation, options) : writers.list(operation, options);
+      }),
 
     getMany: (ids, options = {}) =>
       run('getMany', options, async (operation) => {
         const keys = ids.map((id) => keyOf(prefix, id));
+        if (!(await hasConditions(parts, operation))) return settleAll(operation, ids, (id) => writers.read(operation, id));
         const records = await getRecords(parts, operation, keys);
         return Promise.allSettled(
           records.map(async (record, at) => {
@@ -173,11 +203,18 @@ function storeOf(parts: StoreParts): SessionStore {
 
     deleteMany: (ids, options = {}) =>
       run('deleteMany', options, (operation) => {
-        const keys = ids.map((id) => keyOf(prefix, id));
-        return settleAll(operation, keys, (key) => deleteAt(operation, key));
+        for (const id of ids) keyOf(prefix, id);
+        return settleAll(operation, ids, (id) => deleteAt(operation, id));
       }),
 
     update: (id, change, options = {}) => run('update', options, (operation) => updateAt(parts, operation, id, change, options)),
+
+    checkout: (id, options = {}) => checkOut(parts, shelf, id, options),
+
+    compact: (id, options = {}) =>
+      run('compact', options, (operation) =>
+        updateAt(parts, operation, id, (session) => compactSession(session, newEpoch(random)), options),
+      ),
 
     withNamespace(name) {
       checkName(name);
@@ -187,7 +224,7 @@ function storeOf(parts: StoreParts): SessionStore {
     sweep: (options = {}) => run('sweep', options, (operation) => retry.read(operation, () => provider.sweep(operation.call))),
 
     contextOf(key): SealContext {
-      const id = key.startsWith(prefix) ? lastIdOf(key) : null;
+      const id = key.startsWith(prefix) ? lastIdOf(sessionKeyOf(key) ?? key) : null;
       if (id === null) throw malformed('its key is none of this store');
       return contextFor(parts, id);
     },

@@ -7,6 +7,8 @@ import type { SealContext } from '../envelope/context.ts';
 import type { RandomBytes } from '../envelope/random.ts';
 import type { KeySource } from '../envelope/wrap.ts';
 import type { PspError } from '../errors.ts';
+import type { UnknownAbsence } from '../merge/operations.ts';
+import type { Conflict, ResolveOptions } from '../merge/resolve.ts';
 import type { CallOptions, StorageProvider, SweepReport, Version } from '../provider.ts';
 import type { Session } from '../session/session.ts';
 import type { StoreMetric } from './metrics.ts';
@@ -112,6 +114,83 @@ export interface UpdateOptions extends StoreCallOptions {
 /** Makes a session out of the stored one: the same id and incarnation. Called anew after a lost race. Null: leave it as it is. */
 export type ChangeSession = (session: Session) => Session | null | Promise<Session | null>;
 
+/** How a lease is asked for. */
+export interface LeaseOptions {
+  /** How long it is held unless it is renewed, in milliseconds; 60,000 when not given. */
+  readonly ms?: number;
+  /** How long to wait for somebody else's to end, in milliseconds; 0 when not given. */
+  readonly waitMs?: number;
+}
+
+/** A driver of `persistent-sessions/adapters/...`, by the least that is needed of it. */
+export interface CheckoutDriver<Restored> {
+  capture(options: {
+    readonly id: string;
+    readonly origins: readonly string[];
+    readonly now: () => number;
+    readonly signal?: AbortSignal;
+  }): Promise<{ readonly session: Session }>;
+  restore(session: Session, options: { readonly now: () => number; readonly signal?: AbortSignal }): Promise<Restored>;
+}
+
+/** How a session is taken out. */
+export interface CheckoutOptions extends StoreCallOptions {
+  /**
+   * Nobody else takes a lease of it meanwhile: for sites that rotate refresh tokens. True: with the times of {@link LeaseOptions} when not given. Without, any
+   * number of workers take the session out at once. `PROVIDER_UNSUPPORTED` with a provider without conditions.
+   */
+  readonly lease?: LeaseOptions | true;
+  /** By which rules this worker reads what others wrote at the same time as it; stored are all of them. */
+  readonly policies?: ResolveOptions['policies'];
+  readonly groups?: ResolveOptions['groups'];
+}
+
+export interface CommitOptions extends StoreCallOptions {
+  /** What the session is now, of somebody who worked on it without a browser: everything counts, and what is missing was deleted. */
+  readonly session?: Session;
+  /** How far ahead of the store's clock a worker's stamps may be, in milliseconds; those further ahead are put at its time (law M7). Default: five minutes. */
+  readonly maxDriftMs?: number;
+}
+
+/** What a commit did. */
+export interface Commit extends StoredSession {
+  /** Entries that were written, and those that were deleted, since the last commit. */
+  readonly written: number;
+  readonly deleted: number;
+  /** What is missing in the browser without evidence that it was deleted: it stays. */
+  readonly unknown: readonly UnknownAbsence[];
+  /** Where several wrote at the same time and the rule wants it to be known. */
+  readonly conflicts: readonly Conflict[];
+  /** Whether the lease was still this worker's; null without one. The commit was made all the same. */
+  readonly lease: 'held' | 'stale' | null;
+}
+
+/** A session that is taken out. */
+export interface Checkout {
+  /** As it was when it was taken out, or after the last commit. */
+  readonly session: Session;
+  /** The fencing number of the lease; null without one. */
+  readonly fence: number | null;
+  /**
+   * Restores the session, and remembers what the browser holds then: what a commit compares with. Resolves with what the driver's restore gives, its report
+   * among it. Rejects as the driver does.
+   */
+  restore<Restored>(driver: CheckoutDriver<Restored>, options?: StoreCallOptions): Promise<Restored>;
+  /**
+   * Captures the browser of the restore, finds what changed since then or since the last commit, and stores it beside what others stored. May be called
+   * again and again; one that failed has lost nothing, the next one brings its changes too.
+   *
+   * TypeError when there is neither a restore nor a session. `STORE_GONE`: the session was deleted, or is another one now. Else as the driver's capture,
+   * and `SessionStore.update`.
+   */
+  commit(options?: CommitOptions): Promise<Commit>;
+  /** Holds the lease for its time again. False: it is lost. */
+  renew(options?: StoreCallOptions): Promise<boolean>;
+  /** Gives the lease back. Nothing is committed. */
+  close(options?: StoreCallOptions): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /**
  * Sessions in a provider.
  *
@@ -159,6 +238,22 @@ export interface SessionStore {
    * `STORE_CONFLICT` after `maxAttempts`. Gives what is stored in the end.
    */
   update(id: string, change: ChangeSession, options?: UpdateOptions): Promise<StoredSession>;
+  /**
+   * Takes a session out to work with it in a browser, beside other workers; its `commit` brings the changes back. `STORE_GONE` where there is none;
+   * `STORE_CONFLICT` where another worker holds the lease that is asked for.
+   *
+   * @example
+   * const work = await store.checkout('shop');
+   * await work.restore(playwright(context));
+   * // ... drive the pages ...
+   * await work.commit();
+   */
+  checkout(id: string, options?: CheckoutOptions): Promise<Checkout>;
+  /**
+   * Drops what the session remembers of deletions, of lost values and of writers that are gone, and gives every entry a new name for its last write (law M6).
+   * Whoever has it checked out finds that out at the commit, and compares by values.
+   */
+  compact(id: string, options?: UpdateOptions): Promise<StoredSession>;
   /** The part of this store under `name`, which holds no `/`: its sessions and those of other names do not meet, whatever their ids are. */
   withNamespace(name: string): SessionStore;
   /** Removes expired records and tombstones, of the whole provider. `PROVIDER_UNSUPPORTED` where the provider does it alone. */

@@ -206,7 +206,7 @@ export function gone(why: string): PspError {
 
 /** `STORE_CONFLICT`, with `details.found`. */
 export function conflict(
-  found: 'version' | 'incarnation' | 'session' | 'attempts' | 'unknown',
+  found: 'version' | 'incarnation' | 'session' | 'attempts' | 'unknown' | 'lease',
   message: string,
   cause?: unknown,
 ): PspError {

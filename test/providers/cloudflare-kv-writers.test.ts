@@ -1,0 +1,61 @@
+/** Law M19 on Workers KV: checkouts of several workers over a real namespace, by a binding inside workerd and over REST. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StorageProvider } from '../../ts/provider.ts';
+import { type SessionStore, sessionStore } from '../../ts/store/session-store.ts';
+import { type KvServer, requireMiniflare, startKv } from '../servers/miniflare.ts';
+import { codeOf, KEY, listAll } from '../store/store-fixture.ts';
+import { commitItems, ID, itemSession, START, storedItems } from '../store/writers-fixture.ts';
+import { remoteKv } from './cloudflare-kv-remote.ts';
+import { newPrefix, restKv } from './cloudflare-kv-subject.ts';
+
+const GROUP = 'checkouts on cloudflare-kv';
+
+describe.skipIf(requireMiniflare(GROUP) === null)(GROUP, () => {
+  let server: KvServer;
+  beforeAll(async () => {
+    server = await startKv(new URL('cloudflare-kv-worker.ts', import.meta.url));
+  });
+  afterAll(() => server.stop());
+
+  const WAYS = {
+    'by a binding in workerd': (prefix: string, now: () => number) => remoteKv(server.workerUrl!, prefix, now),
+    'over REST': async (prefix: string, now: () => number) => restKv(server, { prefix, now }),
+  };
+
+  test.each(Object.entries(WAYS))(
+    '%s: nothing that three workers commit is lost; objects go when they may; a deletion stays',
+    async (_, open) => {
+      const prefix = newPrefix();
+      let nowMs = START;
+      const now = (): number => nowMs;
+      const provider: StorageProvider = await open(prefix, now);
+      expect(provider.capabilities.conditionalPut).toBe(false);
+      const newStore = async (): Promise<SessionStore> => sessionStore(await open(prefix, now), { keys: KEY, now });
+      const keys = async (): Promise<string[]> => (await listAll(provider.list())).map(({ key }) => key);
+
+      const stores = await Promise.all([newStore(), newStore(), newStore()]);
+      await stores[0]!.put(itemSession({ token: 'old', cart: '0' }));
+      const works = await Promise.all(stores.map((store) => store.checkout(ID)));
+      await Promise.all(works.map((work, at) => commitItems(work, (items) => ({ ...items, [`item ${at}`]: '1' }))));
+      nowMs += 1000;
+      await commitItems(works[1]!, ({ cart: _cart, ...rest }) => ({ ...rest, token: 'fresh' }));
+      const all = { token: 'fresh', 'item 0': '1', 'item 1': '1', 'item 2': '1' };
+      expect(await storedItems(await newStore())).toEqual(all);
+      expect(await keys()).toHaveLength(5);
+      expect(await listAll(stores[2]!.list())).toMatchObject([{ id: ID, revision: (await stores[2]!.get(ID))!.revision }]);
+
+      for (const name of ['x', 'y']) {
+        nowMs += 720_000;
+        await commitItems(await (await newStore()).checkout(ID), (items) => ({ ...items, [name]: '1' }));
+      }
+      expect(await keys()).toHaveLength(3);
+      expect(await storedItems(await newStore())).toEqual({ ...all, x: '1', y: '1' });
+      expect(await codeOf(stores[0]!.checkout(ID, { lease: true }))).toBe('PROVIDER_UNSUPPORTED');
+
+      expect(await (await newStore()).delete(ID)).toBe(true);
+      expect(await codeOf(commitItems(works[0]!, (items) => ({ ...items, late: '1' })))).toBe('STORE_GONE');
+      expect(await keys()).toEqual([ID]);
+      expect(await storedItems(await newStore())).toBeNull();
+    },
+  );
+});

@@ -1,0 +1,66 @@
+/** What the tests of checkouts without a browser share: a session that is names and values, workers that change it, and a service that shows writes late. */
+import type { StorageProvider } from '../../ts/provider.ts';
+import type { Session } from '../../ts/session/session.ts';
+import type { Checkout, Commit, SessionStore } from '../../ts/store/session-store.ts';
+
+export const START = 1_790_000_000_000;
+export const ID = 'shop';
+const KEY = { origin: 'https://shop.example', topLevelSite: null };
+
+/** What a site keeps in localStorage. */
+export type Items = Readonly<Record<string, string>>;
+
+/** A session with these items that nothing lets expire. */
+export function itemSession(items: Items, incarnation = 'first', id = ID): Session {
+  return {
+    ...{ id, incarnation, revision: 0, createdAt: START, updatedAt: START, source: { tool: 'test' } },
+    coverage: {
+      ...{ cookies: 'complete', tabs: 'complete' },
+      storage: [{ key: KEY, localStorage: 'complete', indexedDB: 'complete' }],
+    },
+    ...{ cookies: [], tabs: [] },
+    storage: [{ key: KEY, localStorage: Object.entries(items), indexedDB: [] }],
+  };
+}
+
+/** The items of a session. */
+export function itemsOf({ storage }: Session): Record<string, string> {
+  return Object.fromEntries(storage.flatMap(({ localStorage }) => localStorage) as [string, string][]);
+}
+
+/** The items that the store shows; null where it has no session. */
+export async function storedItems(store: SessionStore, id = ID): Promise<Record<string, string> | null> {
+  const stored = await store.get(id);
+  return stored === null ? null : itemsOf(stored.session);
+}
+
+/** Commits the session of the checkout with other items. */
+export function commitItems(work: Checkout, change: (items: Record<string, string>) => Items): Promise<Commit> {
+  const items = change({ ...itemsOf(work.session) });
+  return work.commit({ session: { ...work.session, storage: itemSession(items).storage } });
+}
+
+/** `provider` as it is seen from far away: keys that `isHidden` names are not there yet, for listings as for reads. */
+export function hiding(provider: StorageProvider, isHidden: (key: string) => boolean): StorageProvider {
+  return new Proxy(provider, {
+    get(target, name) {
+      if (name === 'get' || name === 'head') {
+        return async (key: string, options: object) => (isHidden(key) ? null : target[name](key, options));
+      }
+      if (name === 'getMany') {
+        return async (keys: readonly string[], options: object) => {
+          const settled = await target.getMany(keys, options);
+          return settled.map((one, at) => (isHidden(keys[at]!) ? { status: 'fulfilled', value: null } : one));
+        };
+      }
+      if (name === 'listPage') {
+        return async (options: object) => {
+          const page = await target.listPage(options);
+          return { ...page, items: page.items.filter(({ key }) => !isHidden(key)) };
+        };
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,168 @@
+/**
+ * Merging whole sessions: take each one apart into the state that it carries, join the states (`document.ts`), resolve what is concurrent by policies, and put a
+ * valid session together that carries the joined state. The order and the grouping of the sessions make no difference, and nothing is decided for good.
+ */
+import { PspError } from '../errors.ts';
+import type { Session } from '../session/session.ts';
+import type { SectionHash } from './content.ts';
+import { compactDocument, joinDocuments, type MergeDocument } from './document.ts';
+import { type Candidate, type Dot, type Entry, type EntryKind, type EntryValue, entryKey } from './entry.ts';
+import { describeStore, type Source, type StoreRules } from './fit.ts';
+import { learnConflicts } from './policy/learn.ts';
+import { type ParkedEntry, rebuildSession, type ShownEntry } from './rebuild.ts';
+import { storeKey } from './rebuild-storage.ts';
+import { type Conflict, type Loss, type ResolveOptions, resolve } from './resolve.ts';
+import { attachState, type MergeInput, readMerge } from './session-state.ts';
+
+export type { ParkedEntry } from './rebuild.ts';
+export { type MergeInput, readMerge, withoutMergeState } from './session-state.ts';
+
+/** How to merge. */
+export interface MergeOptions extends ResolveOptions {
+  /** Id of the merged session; needed where the sessions have different ones. */
+  readonly targetId?: string;
+  /** Tells the hash of a section, so that it need not be read; see `decodeHashed`. */
+  readonly sectionHash?: SectionHash;
+}
+
+/** A merged session, and what was not plain about it. */
+export interface MergedSession {
+  /** Valid, and carries the joined state. */
+  readonly session: Session;
+  /** What the application should look at. */
+  readonly conflicts: readonly Conflict[];
+  /** What lost to what, for the merge log (`log.ts`). */
+  readonly losses: readonly Loss[];
+  /** Entries in conflict that a rule says are volatile. */
+  readonly volatile: number;
+  /** What is kept in the state, but would not be valid in the session. */
+  readonly parked: readonly ParkedEntry[];
+  readonly document: MergeDocument;
+}
+
+/**
+ * One session out of many that have a history in common, or none. Commutative, associative and idempotent: the same sessions give the same bytes when they are
+ * encoded, in whatever order they are merged and however often. Changes none of them. O(entries of all); reads records of databases, and of other sections
+ * those whose hash `sectionHash` does not tell.
+ *
+ * The sessions must be valid. Policies and `now` change what is shown, never the state: whoever merges on with other policies loses nothing.
+ *
+ * @throws PspError `MERGE_UNRELATED` for different ids without `targetId`; `MERGE_EPOCH` where one was compacted; `MERGE_FORK` where one write has two contents;
+ *   `MERGE_MALFORMED`, `MERGE_LIMIT` for a state that cannot be read; `SESSION_INVALID` for an entry that stands twice. TypeError without a session.
+ * @example
+ * const { session, conflicts } = await mergeSessions([mine, theirs]);
+ */
+export async function mergeSessions(sessions: readonly Session[], options: MergeOptions = {}): Promise<MergedSession> {
+  const inputs: MergeInput[] = [];
+  for (const session of sessions) inputs.push(await readMerge(session, options.sectionHash, inputs[0]));
+  const first = inputs[0];
+  if (first === undefined) throw new TypeError('sessions: expected at least one');
+  if (options.targetId === undefined && inputs.some(({ id }) => id !== first.id))
+    throw new PspError('MERGE_UNRELATED', 'the sessions have different ids; say by targetId which one the merged session is to have');
+  const document = joinDocuments(inputs.map((input) => input.document));
+  const { incarnation } = [...inputs].sort(byBirth)[0] as MergeInput;
+  return showDocument(document, { id: options.targetId ?? first.id, incarnation }, { ...options, inputs });
+}
+
+/** The one that was there first gives its incarnation to all. */
+function byBirth(a: MergeInput, b: MergeInput): number {
+  if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
+  return a.incarnation < b.incarnation ? -1 : a.incarnation > b.incarnation ? 1 : 0;
+}
+
+/** How to show a document. */
+export interface ShowOptions extends ResolveOptions {
+  readonly sectionHash?: SectionHash;
+  /** The sessions that were joined, which vouch for their records; without them every record is looked into. */
+  readonly inputs?: readonly MergeInput[];
+}
+
+/**
+ * The session that shows a document and carries it. The document has the marks of a session (`createdAt` and the like).
+ *
+ * @throws as {@link mergeSessions}.
+ */
+export async function showDocument(
+  document: MergeDocument,
+  { id, incarnation }: { readonly id: string; readonly incarnation: string },
+  options: ShowOptions = {},
+): Promise<MergedSession> {
+  const losses: Loss[] = [];
+  const entries = [...document.entries.values()].map((entry) => (entry.kind === 'database' ? ofHighestVersion(entry, losses) : entry));
+  await learnConflicts(entries, options.policies, options.sectionHash);
+  const resolution = resolve(entries, options);
+  const shown: ShownEntry[] = [];
+  entries.forEach((entry, i) => {
+    const one = resolution.shown[i];
+    if (one !== undefined && one !== null) shown.push({ entry, shown: one });
+  });
+  const { session, parked } = rebuildSession(shown, document.marks, { id, incarnation }, (options.inputs ?? []).map(toSource));
+  return {
+    session: await attachState(session, document, options.inputs?.[0]?.flat),
+    conflicts: inOrder(resolution.conflicts),
+    losses: inOrder([...resolution.losses, ...losses]),
+    volatile: resolution.volatile,
+    parked: inOrder(parked),
+    document,
+  };
+}
+
+/**
+ * A merged session in a new epoch (law M6): what it shows under `options` is kept, under new dots; candidates that lost, deletions and the list of who ever wrote
+ * are forgotten. Only to be stored with compare-and-set: who still holds the old epoch gets `MERGE_EPOCH` and takes the session out anew.
+ *
+ * `epoch` is 16 lower-case hexadecimal digits, random, never used before. Throws as {@link mergeSessions}.
+ */
+export async function compactSession(session: Session, epoch: string, options: ShowOptions = {}): Promise<Session> {
+  const { document } = await readMerge(session, options.sectionHash);
+  const entries = [...document.entries.values()].map((entry) => (entry.kind === 'database' ? ofHighestVersion(entry, []) : entry));
+  await learnConflicts(entries, options.policies, options.sectionHash);
+  const { shown } = resolve(entries, options);
+  const values = new Map(entries.map(({ kind, path }, i) => [entryKey(kind, path), shown[i]?.value]));
+  const compacted = compactDocument(document, epoch, ({ kind, path }) => values.get(entryKey(kind, path)));
+  return (await showDocument(compacted, session, options)).session;
+}
+
+/** By kind and path, so that the order of joining does not show. */
+function inOrder<One extends { readonly kind: EntryKind; readonly path: readonly string[] }>(list: readonly One[]): One[] {
+  const keyed = list.map((one) => ({ one, key: entryKey(one.kind, one.path) }));
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ one }) => one);
+}
+
+type Versioned = { readonly version?: EntryValue };
+
+/** Law M13: the description of a higher version of a database was made from one of a lower version, and never the other way round. */
+function ofHighestVersion(entry: Entry, losses: Loss[]): Entry {
+  const { kind, path, candidates } = entry;
+  if (candidates.length === 1) return entry;
+  const versionOf = ({ value }: Candidate): number => Number((value as Versioned | undefined)?.version ?? 0);
+  const highest = Math.max(...candidates.map(versionOf));
+  const kept = candidates.filter((candidate) => candidate.value === undefined || versionOf(candidate) === highest);
+  if (kept.length === candidates.length) return entry;
+  const winning = kept.filter(({ value }) => value !== undefined).at(-1) as Candidate;
+  losses.push({ kind, path, losing: candidates.filter((candidate) => !kept.includes(candidate)), winning, rule: 'database-version' });
+  return { ...entry, candidates: kept };
+}
+
+/** What a session shows fits what it says of its stores; see `fit.ts`. Looked up only where it is asked for. */
+function toSource({ document, flat }: MergeInput): Source {
+  let dots: Map<string, Dot> | null = null;
+  const stores = new Map<string, string>();
+  for (const { kind, path, value } of flat.entries) {
+    if (kind !== 'database') continue;
+    const { stores: described } = value as unknown as { readonly stores: readonly (StoreRules & { readonly name: string })[] };
+    for (const store of described) stores.set(storeKey(path[0] as string, path[1] as string, store.name), describeStore(store));
+  }
+  return {
+    stores,
+    dotOf(key) {
+      dots ??= new Map(flat.entries.flatMap((one) => (one.kind === 'record' ? dotsOf(one.key, one.value, document) : [])));
+      return dots.get(key);
+    },
+  };
+}
+
+function dotsOf(key: string, value: EntryValue, document: MergeDocument): [string, Dot][] {
+  const candidate = document.entries.get(key)?.candidates.find((one) => one.value === value);
+  return candidate === undefined ? [] : [[key, candidate.dot]];
+}

@@ -1,0 +1,102 @@
+/**
+ * Objects of writers (law M19): where nothing can be written on condition, each commit writes a record of its own, once, beside the session's key, and whoever
+ * reads joins them all. Their keys, their metadata, and which of them count; data in, data out. Reading and writing them is in `writers.ts`.
+ *
+ *     <key of the session>/#w/<writer: 16 hexadecimal digits>/<number of the write>
+ */
+import { includesContext } from '../merge/context.ts';
+import type { MergeDocument } from '../merge/document.ts';
+import type { RecordHead } from '../provider.ts';
+import { formatFacts, hasEnded, isCount, malformed, type RecordFacts, readFacts } from './record-facts.ts';
+
+/** The metadata of an object, read. */
+export interface ObjectFacts extends RecordFacts {
+  /** By the clock of the writer, in milliseconds since the epoch. */
+  readonly writtenAt: number;
+}
+
+/** An object that a listing has met. */
+export interface ListedObject {
+  readonly head: RecordHead;
+  readonly facts: ObjectFacts;
+}
+
+/** After so many milliseconds every reader of a service sees a write, in its listings too: twice what Cloudflare says of KV. */
+export const VISIBLE_MS = 120_000;
+/** How far the clocks of a writer and of a reader may be apart: each five minutes off, as law M7 lets them be. */
+export const CLOCKS_APART_MS = 600_000;
+
+const OBJECT = /^(.+)\/#w\/[0-9a-f]{16}\/(?:0|[1-9][0-9]{0,15})$/s;
+
+/** What the keys of a session's objects begin with. */
+export function objectsAt(sessionKey: string): string {
+  return `${sessionKey}/#w/`;
+}
+
+/** The key of an object. `writer` is 16 lower-case hexadecimal digits. */
+export function objectKey(sessionKey: string, writer: string, number: number): string {
+  return `${objectsAt(sessionKey)}${writer}/${number}`;
+}
+
+/** The key of the session whose object stands at `key`; null where that is no object's. No session has such a key: `#` begins no namespace. */
+export function sessionKeyOf(key: string): string | null {
+  return OBJECT.exec(key)?.[1] ?? null;
+}
+
+/** The metadata that {@link readObject} reads. */
+export function formatObject({ writtenAt, ...facts }: ObjectFacts): Record<string, string> {
+  return { ...formatFacts(facts), at: String(writtenAt) };
+}
+
+/** `STORE_MALFORMED` for what no writer has written. */
+export function readObject(head: RecordHead): ListedObject {
+  const facts = readFacts(head);
+  const { at } = head.metadata;
+  if (facts.deletedAt !== null || !isCount(at)) throw malformed('it is no object of a writer');
+  return { head, facts: { ...facts, writtenAt: Number(at) } };
+}
+
+/**
+ * The incarnation that is shown: that of the session at the key; where there is none, or a tombstone, that of the latest object that did not end. Null: none.
+ */
+export function shownIncarnation(record: RecordFacts | null, objects: readonly ListedObject[]): string | null {
+  if (record !== null && record.deletedAt === null) return record.incarnation;
+  let latest: ObjectFacts | null = null;
+  for (const { facts } of objects) {
+    if (record !== null && hasEnded(record, facts.incarnation)) continue;
+    if (latest === null || isLater(facts, latest)) latest = facts;
+  }
+  return latest?.incarnation ?? null;
+}
+
+function isLater(a: ObjectFacts, b: ObjectFacts): boolean {
+  return a.writtenAt !== b.writtenAt ? a.writtenAt > b.writtenAt : a.incarnation > b.incarnation;
+}
+
+/** The latest of times at which something expires; null: never. */
+export function latestExpiry(expiries: readonly (number | null)[]): number | null {
+  return expiries.reduce((latest, one) => (latest === null || one === null ? null : Math.max(latest, one)));
+}
+
+/** What is known of an object that was read. */
+export interface ReadObject {
+  readonly key: string;
+  readonly document: MergeDocument;
+  readonly expiresAt: number | null;
+}
+
+/**
+ * Whether nothing is missing where `b` is deleted and `a` stays: `a` has seen all that `b` has, has its marks, and lives as long. Of two that are the same in
+ * all this the one with the greater key stays: a partial order, so that two who delete at the same time never delete each other's reason.
+ */
+export function supersedes(a: ReadObject, b: ReadObject): boolean {
+  if (a.key === b.key || a.document.epoch !== b.document.epoch || !holds(a, b)) return false;
+  return a.key > b.key || !holds(b, a);
+}
+
+function holds(a: ReadObject, b: ReadObject): boolean {
+  if (a.expiresAt !== null && (b.expiresAt === null || b.expiresAt > a.expiresAt)) return false;
+  if (!includesContext(a.document.context, b.document.context)) return false;
+  for (const [name, value] of b.document.marks) if ((a.document.marks.get(name) ?? Number.NEGATIVE_INFINITY) < value) return false;
+  return true;
+}
