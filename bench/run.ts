@@ -22,6 +22,8 @@ if (words.length === 1 && words[0] === '--plot') {
   process.exitCode = 2;
 } else {
   await run(request);
+  // Subjects leave clients and servers open, which would keep the process: they end with it.
+  process.stdout.write('', () => process.exit());
 }
 
 async function run({ name, quick }: BenchRequest): Promise<void> {

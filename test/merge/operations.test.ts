@@ -119,6 +119,11 @@ test('M10: a stamp says since when its write may have happened, and is never beh
   expect(compared.clock).toEqual({ time: NOW + 5, count: 9 });
 });
 
+test('without a capture there is no doubt: what is missing was deleted', () => {
+  const base = [cookie('token', 'a', NOW), item('cart', '[]'), tab('one')];
+  expect(compare(base, [], { extentOf: null })).toMatchObject({ operations: [{}, {}, {}], unknown: [] });
+});
+
 test('no name and no value is in what is reported as unknown', () => {
   const compared = compare([cookie('name-that-is-secret', 'value-that-is-secret')], [], { extentOf: () => 'unvisited' });
   expect(JSON.stringify(compared.unknown)).not.toContain('secret');

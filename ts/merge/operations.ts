@@ -67,8 +67,8 @@ export interface CaptureComparison {
   /** What the capture found, by the same keys. */
   readonly found: ReadonlyMap<string, SeenEntry>;
   readonly coverage: Coverage;
-  /** How far the capture saw what belongs to an entry. */
-  readonly extentOf: (coverage: Coverage, entry: Pick<SeenEntry, 'kind' | 'path'>) => Extent;
+  /** How far the capture saw what belongs to an entry. Null: there was none, somebody says what the session is, and what is missing was deleted. */
+  readonly extentOf: ((coverage: Coverage, entry: Pick<SeenEntry, 'kind' | 'path'>) => Extent) | null;
   readonly digestOf: (value: EntryValue) => string;
   /** The writes that the worker had seen of an entry, and its own. */
   readonly seen: (key: string) => readonly Dot[];
@@ -180,6 +180,7 @@ class Absence {
 
   #doubt(entry: BaseEntry): UnknownReason | null {
     const { coverage, extentOf, now } = this.#comparison;
+    if (extentOf === null) return null;
     const extent = extentOf(coverage, entry);
     if (extent !== 'complete') return extent;
     if (entry.expiresAt !== null && entry.expiresAt <= now) return 'expired';

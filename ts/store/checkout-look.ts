@@ -19,7 +19,8 @@ export interface Base {
 export interface Look {
   readonly entries: ReadonlyMap<string, SeenEntry>;
   readonly coverage: Coverage;
-  readonly extentOf: (coverage: Coverage, entry: Pick<SeenEntry, 'kind' | 'path'>) => Extent;
+  /** Null for a session that was not captured. */
+  readonly extentOf: ((coverage: Coverage, entry: Pick<SeenEntry, 'kind' | 'path'>) => Extent) | null;
   readonly marks: ReadonlyMap<string, number>;
   readonly atMs: number;
 }

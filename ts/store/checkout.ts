@@ -189,7 +189,7 @@ class Work implements Checkout {
   #look(session: Session | undefined, signal: AbortSignal | undefined): Promise<Look> {
     if (session !== undefined) {
       if (session.id !== this.#view.id) throw new TypeError('commit: expected a session of the id that was taken out');
-      return this.#lookAt(session, () => 'complete');
+      return this.#lookAt(session, null);
     }
     if (this.#driver === null) throw new TypeError('commit: expected a restore before it, or a session');
     return this.#capture(this.#driver, signal);
@@ -245,7 +245,8 @@ class Work implements Checkout {
       base.set(key, { ...entry, digest });
       this.#seen.set(key, document.entries.get(key)?.candidates ?? []);
     }
-    for (const key of base.keys()) if (!entries.has(key) && !digests.has(key)) base.delete(key);
+    for (const key of base.keys())
+      if (!entries.has(key) && !digests.has(key) && !(this.#unstored?.delta.entries.has(key) ?? false)) base.delete(key);
     this.#base = { ...this.#base, entries: base };
   }
 

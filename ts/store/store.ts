@@ -146,7 +146,10 @@ export interface CheckoutOptions extends StoreCallOptions {
 }
 
 export interface CommitOptions extends StoreCallOptions {
-  /** What the session is now, of somebody who worked on it without a browser: everything counts, and what is missing was deleted. */
+  /**
+   * What the session is now, of somebody who worked on it without a browser: everything counts, and what is missing was deleted, but for what others
+   * added since the last commit. Build it on `session` of the checkout or of the last commit.
+   */
   readonly session?: Session;
   /** How far ahead of the store's clock a worker's stamps may be, in milliseconds; those further ahead are put at its time (law M7). Default: five minutes. */
   readonly maxDriftMs?: number;
