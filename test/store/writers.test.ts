@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { memory } from '../../providers/memory.ts';
 import { PspError } from '../../ts/errors.ts';
 import type { StorageProvider } from '../../ts/provider.ts';
-import { type SessionStore, sessionStore } from '../../ts/store/session-store.ts';
+import { exportMany, type SessionStore, sessionStore, transferSession } from '../../ts/store/session-store.ts';
 import { codeOf, listAll, options, withoutConditions } from './store-fixture.ts';
 import { commitItems, hiding, ID, type Items, itemSession, START, storedItems } from './writers-fixture.ts';
 
@@ -55,6 +55,18 @@ describe('M19: commits without conditions', () => {
     expect(await storedItems(place.open())).toEqual({ token: 'fresh' });
     await commitItems(await place.open().checkout(ID), add('cart', '2'));
     expect(await storedItems(place.open())).toEqual({ token: 'fresh', cart: '2' });
+  });
+
+  test('an export and a transfer, which take records along, say so where commits stand beside one', async () => {
+    const place = await placeWith({ token: 'old' });
+    const store = place.open();
+    const other = await placeWith(null);
+    expect((await transferSession(store, other.open(), ID)).outcome).toBe('done');
+    await commitItems(await store.checkout(ID), add('item'));
+    expect(await codeOf(transferSession(store, other.open(), ID))).toBe('PROVIDER_UNSUPPORTED');
+    expect(await listAll(exportMany(store, { form: 'packed' }))).toMatchObject([
+      { id: ID, status: 'rejected', reason: { code: 'PROVIDER_UNSUPPORTED' } },
+    ]);
   });
 
   test('a worker goes on from its own last write where the service does not show it yet', async () => {

@@ -21,6 +21,7 @@ import { openRecord } from './record.ts';
 import { malformed, readFacts } from './record-facts.ts';
 import type { SessionStore } from './store.ts';
 import { gone } from './write.ts';
+import { refuseObjects } from './writer-list.ts';
 
 /** `stored`: the bytes of the record, sealed where the store has keys. `packed`, `text`: the clear blob in that framing. */
 export type ExportForm = 'stored' | 'packed' | 'text';
@@ -212,6 +213,7 @@ async function exportRecord(
   if (record === null) return null;
   const { incarnation, revision, deletedAt } = readFacts(record);
   if (deletedAt !== null) return null;
+  await refuseObjects(parts, operation, keyOf(parts.prefix, id));
   operation.bytes += record.value.length;
   const facts = { incarnation, revision, expiresAt: record.expiresAt };
   return { id, bytes: form === 'stored' ? record.value : await openAs(parts, id, record.value, facts, form), facts };

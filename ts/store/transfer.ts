@@ -18,6 +18,7 @@ import { decodeStored } from './read.ts';
 import { hasEnded, type RecordFacts, readFacts } from './record-facts.ts';
 import type { DamagedSession, SessionStore } from './store.ts';
 import { type NextRecord, refuseEnded, writeRecord } from './write.ts';
+import { refuseObjects } from './writer-list.ts';
 
 /** What becomes of each session of a transfer. */
 export interface TransferChoices {
@@ -177,6 +178,7 @@ class Transfer {
     const facts = readFacts(record);
     const read = await decodeStored(this.#from, this.#operation, id, record);
     if (read === null) return this.#write(id, (found) => this.#decideTombstone(facts, record.expiresAt, found), []);
+    await refuseObjects(this.#from, this.#operation, key);
     const { session } = read.stored;
     const losses = await this.#findLosses(session);
     if (losses.some(isLossy) && this.#choices.allowLoss !== true) return { outcome: 'lossy', losses };

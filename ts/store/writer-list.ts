@@ -31,6 +31,17 @@ export async function listObjects(parts: StoreParts, operation: Operation, sessi
   return [...objects.values()];
 }
 
+/**
+ * For who takes records along as they are: `PROVIDER_UNSUPPORTED` where commits stand beside the one of the session at `sessionKey`, in a provider without
+ * conditions. They would be left behind.
+ */
+export async function refuseObjects(parts: StoreParts, operation: Operation, sessionKey: string): Promise<void> {
+  if (parts.provider.capabilities.conditionalPut || (await listObjects(parts, operation, sessionKey)).length === 0) return;
+  const message =
+    'store: workers have committed to this session, and their commits stand beside its record, which cannot go without them: use get and put';
+  throw new PspError('PROVIDER_UNSUPPORTED', message);
+}
+
 /** The head of the session that a record (null: none) and objects show together: the newest one's, with the latest expiry of all. Null: none. */
 export function mergeHeads(id: string, record: ListedHead | null, objects: readonly ListedObject[]): SessionHead | null {
   const incarnation = shownIncarnation(record?.facts ?? null, objects);
