@@ -8,3 +8,4 @@ export * from './index.ts';
 
 activeKernel('base64');
 activeKernel('diff');
+activeKernel('sequence');

@@ -14,7 +14,7 @@ import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, RUNS_WITHOUT_WASM, SMOKE_FILE }
 
 /** The last compatibility date on which compiling is refused while a Worker starts, too. */
 const BEFORE_STARTUP_COMPILING = '2025-05-01';
-const RAW_MODULES = ['base64-simd.wasm', 'diff-simd.wasm'];
+const RAW_MODULES = ['base64-simd.wasm', 'diff-simd.wasm', 'sequence.wasm'];
 
 let packed: PackedProject;
 
