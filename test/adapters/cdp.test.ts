@@ -1,13 +1,14 @@
 import { chromium } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { cdp } from '../../ts/adapters/cdp.ts';
-import { driverContract } from '../contract/driver.ts';
+import { driverContract, type TestBrowser } from '../contract/driver.ts';
+import { kindsContract } from '../contract/driver-kinds.ts';
 import { launchChromium, requireChromium } from '../servers/chromium.ts';
 
 const GROUP = 'capture and restore over CDP';
 
 describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
-  driverContract('cdp', async () => {
+  const makeBrowser = async (): Promise<TestBrowser> => {
     const browser = await launchChromium();
     const connected = await chromium.connectOverCDP(browser.cdpUrl);
     return {
@@ -19,7 +20,9 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
         await browser.close();
       },
     };
-  });
+  };
+  driverContract('cdp', makeBrowser);
+  kindsContract('cdp', makeBrowser);
 });
 
 describe('connecting over CDP', () => {

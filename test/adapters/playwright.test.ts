@@ -1,17 +1,20 @@
 import { chromium } from 'playwright-core';
 import { describe } from 'vitest';
 import { playwright } from '../../ts/adapters/playwright.ts';
-import { driverContract } from '../contract/driver.ts';
+import { driverContract, type TestBrowser } from '../contract/driver.ts';
+import { kindsContract } from '../contract/driver-kinds.ts';
 import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
 
 const GROUP = 'capture and restore through Playwright';
 const path = requireChromium(GROUP);
 
 describe.skipIf(path === null)(GROUP, () => {
-  driverContract('playwright', async () => {
+  const makeBrowser = async (): Promise<TestBrowser> => {
     const browser = await chromium.launch({ executablePath: path!, args: [...CHROMIUM_FLAGS] });
     const context = await browser.newContext();
     const close = (): Promise<void> => browser.close();
     return { context, driver: playwright(context), kill: close, close };
-  });
+  };
+  driverContract('playwright', makeBrowser);
+  kindsContract('playwright', makeBrowser);
 });

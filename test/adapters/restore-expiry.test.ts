@@ -93,7 +93,17 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     const driver = cdp(browser.cdpUrl);
     const { report } = await driver.restore(SESSION, { now: () => 1000 });
     expect(report.entries.map(({ outcome, kind, place }) => [outcome, kind, place])).toEqual(EXPIRED);
-    expect(report.counts).toEqual({ cookies: 1, localStorage: 1, sessionStorage: 1, databases: 1, records: 0, tabs: 1, origins: 1 });
+    expect(report.counts).toEqual({
+      cookies: 1,
+      localStorage: 1,
+      sessionStorage: 1,
+      databases: 1,
+      records: 0,
+      cacheEntries: 0,
+      files: 0,
+      tabs: 1,
+      origins: 1,
+    });
     expect(JSON.stringify(report)).not.toContain('planted-secret');
 
     const { session } = await driver.capture({ origins: [KEY.origin, OTHER.origin] });
@@ -115,6 +125,16 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     const { report } = await cdp(browser.cdpUrl).restore({ ...SESSION, expiresAt: 500 }, { now: () => 500 });
     expect(report.entries.every(({ outcome }) => outcome === 'skipped')).toBe(true);
     expect(report.entries.length).toBe(14);
-    expect(report.counts).toEqual({ cookies: 0, localStorage: 0, sessionStorage: 0, databases: 0, records: 0, tabs: 0, origins: 0 });
+    expect(report.counts).toEqual({
+      cookies: 0,
+      localStorage: 0,
+      sessionStorage: 0,
+      databases: 0,
+      records: 0,
+      cacheEntries: 0,
+      files: 0,
+      tabs: 0,
+      origins: 0,
+    });
   });
 });

@@ -56,6 +56,8 @@ export function countSession(session: Session): Counts {
     sessionStorage: sum(session.tabs, (tab) => sum(tab.sessionStorage, ({ items }) => items.length)),
     databases: sum(session.storage, ({ indexedDB }) => indexedDB.length),
     records: sum(session.storage, ({ indexedDB }) => sum(indexedDB, ({ stores }) => sum(stores, ({ recordCount }) => recordCount))),
+    cacheEntries: sum(session.storage, ({ caches }) => sum(caches ?? [], ({ entries }) => entries.length)),
+    files: sum(session.storage, ({ files }) => files?.length ?? 0),
     tabs: session.tabs.length,
     origins: session.storage.length,
   };
@@ -145,7 +147,13 @@ class Capture<Handle> {
           return true;
         });
         if (done === true) continue;
-        this.coverage.push({ key: { origin, topLevelSite: null }, localStorage: 'unvisited', indexedDB: 'unvisited' });
+        this.coverage.push({
+          key: { origin, topLevelSite: null },
+          localStorage: 'unvisited',
+          indexedDB: 'unvisited',
+          caches: 'unvisited',
+          files: 'unvisited',
+        });
         // A tab that hung once may hang again: the next origin gets a fresh one.
         await closeQuietly(tab);
         tab = null;
@@ -166,7 +174,8 @@ class Capture<Handle> {
     const { storage, coverage, uncarried } = await captureOrigin(this.#operation, session, world, storageKey, origin);
     this.#seen.add(origin);
     this.coverage.push(coverage);
-    if (storage.localStorage.length > 0 || storage.indexedDB.length > 0) this.storage.push(storage);
+    const { localStorage, indexedDB, caches = [], files = [] } = storage;
+    if ([localStorage, indexedDB, caches, files].some(({ length }) => length > 0)) this.storage.push(storage);
     for (const [kind, count] of Object.entries(uncarried) as [StateKind, number][]) {
       if (count > 0) this.#uncarried(kind, origin, `${count} found`);
     }

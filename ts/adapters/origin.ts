@@ -16,6 +16,10 @@ import {
   section,
   textOf,
 } from '../session/session.ts';
+import { sameBytes } from './bodies.ts';
+import { captureCaches, restoreCaches } from './caches.ts';
+import { captureFiles, restoreFiles } from './files.ts';
+import type { InterceptedPage } from './intercept.ts';
 import type { Operation } from './operation.ts';
 import type { DatabaseRead, StoreRead } from './page/database.ts';
 import type { Uncarried } from './page/uncarried.ts';
@@ -29,7 +33,7 @@ export interface CapturedOrigin {
   readonly uncarried: Uncarried;
 }
 
-/** Reads an origin's localStorage and IndexedDB. A database that fails is an entry of the report and makes the coverage partial. */
+/** Reads an origin's storage. What fails (a database, a cache, a file) is an entry of the report and makes the coverage partial. */
 export async function captureOrigin(
   operation: Operation,
   session: DevToolsSession,
@@ -49,9 +53,21 @@ export async function captureOrigin(
     if (read === null) extent = 'partial';
     else if (read !== 'gone') databases.push(read);
   }
+  const { caches, extent: cachesExtent } = (await operation.part({ outcome: 'lost', kind: 'cacheStorage', place: origin }, () =>
+    captureCaches(operation, { session, world, storageKey, place: origin }),
+  )) ?? { caches: [], extent: 'unvisited' as const };
+  const { files, extent: filesExtent } = (await operation.part({ outcome: 'lost', kind: 'fileSystem', place: origin }, () =>
+    captureFiles(operation, world, origin),
+  )) ?? { files: [], extent: 'unvisited' as const };
   return {
-    storage: { key, localStorage, indexedDB: databases },
-    coverage: { key, localStorage: 'complete', indexedDB: extent },
+    storage: {
+      key,
+      localStorage,
+      indexedDB: databases,
+      ...(cachesExtent === 'unvisited' ? {} : { caches }),
+      ...(filesExtent === 'unvisited' ? {} : { files }),
+    },
+    coverage: { key, localStorage: 'complete', indexedDB: extent, caches: cachesExtent, files: filesExtent },
     uncarried: await world.call('countUncarried'),
   };
 }
@@ -121,15 +137,18 @@ export interface RestoredOrigin {
   readonly localStorage: number;
   readonly databases: number;
   readonly records: number;
+  readonly cacheEntries: number;
+  readonly files: number;
 }
 
-/** Writes an origin's storage, which must have been cleared, and reads it back. What is not there as captured is an entry of the report. */
+/** Writes an origin's storage, whose web storage and databases must have been cleared, and reads it back. What is not there as captured is an entry of the report. */
 export async function restoreOrigin(
   operation: Operation,
   session: DevToolsSession,
   world: PageWorld,
   storageKey: string,
   storage: OriginStorage,
+  answer: InterceptedPage['answer'],
 ): Promise<RestoredOrigin> {
   const { origin } = storage.key;
   const items =
@@ -147,7 +166,18 @@ export async function restoreOrigin(
     databases += restored.exact ? 1 : 0;
     records += restored.records;
   }
-  return { localStorage: items, databases, records };
+  const { caches, files } = storage;
+  const cacheEntries =
+    caches === undefined
+      ? null
+      : await operation.part({ outcome: 'lost', kind: 'cacheStorage', place: origin }, () =>
+          restoreCaches(operation, { session, world, storageKey, place: origin }, answer, caches),
+        );
+  const restoredFiles =
+    files === undefined
+      ? null
+      : await operation.part({ outcome: 'lost', kind: 'fileSystem', place: origin }, () => restoreFiles(operation, world, origin, files));
+  return { localStorage: items, databases, records, cacheEntries: cacheEntries ?? 0, files: restoredFiles ?? 0 };
 }
 
 /** Replaces a web storage area and reads it back; returns how many items are there as captured. */
@@ -308,8 +338,4 @@ function schemaOf({
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): T[] {
   return [...items].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

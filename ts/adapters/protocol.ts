@@ -78,6 +78,15 @@ export interface Commands {
   'Storage.setCookies': { params: { cookies: readonly CdpCookieParam[]; browserContextId?: string }; result: Nothing };
   'Storage.getStorageKey': { params: { frameId: string }; result: { storageKey: string } };
   'Storage.clearDataForStorageKey': { params: { storageKey: string; storageTypes: string }; result: Nothing };
+  'CacheStorage.requestCacheNames': {
+    params: { storageKey: string };
+    result: { caches: readonly { cacheId: string; cacheName: string }[] };
+  };
+  'CacheStorage.requestCachedResponse': {
+    params: { cacheId: string; requestURL: string; requestHeaders: readonly { name: string; value: string }[] };
+    /** Base64. */
+    result: { response: { body: string } };
+  };
   'IndexedDB.getMetadata': {
     params: { storageKey: string; databaseName: string; objectStoreName: string };
     result: { entriesCount: number; keyGeneratorValue: number };
@@ -92,7 +101,13 @@ export interface Commands {
   'Fetch.enable': { params: { patterns: readonly { urlPattern: string }[] }; result: Nothing };
   'Fetch.disable': { params: Nothing; result: Nothing };
   'Fetch.fulfillRequest': {
-    params: { requestId: string; responseCode: number; responseHeaders: readonly { name: string; value: string }[]; body: string };
+    params: {
+      requestId: string;
+      responseCode: number;
+      responsePhrase?: string;
+      responseHeaders: readonly { name: string; value: string }[];
+      body: string;
+    };
     result: Nothing;
   };
   'Fetch.failRequest': { params: { requestId: string; errorReason: string }; result: Nothing };

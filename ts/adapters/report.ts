@@ -43,6 +43,10 @@ export interface Counts {
   readonly sessionStorage: number;
   readonly databases: number;
   readonly records: number;
+  /** Requests and their responses, in all caches. */
+  readonly cacheEntries: number;
+  /** Files and directories of private file systems. */
+  readonly files: number;
   readonly tabs: number;
   readonly origins: number;
 }

@@ -53,6 +53,8 @@ export async function restoreChromium<Handle>(
     sessionStorage: sessionItems,
     databases: sum(({ databases }) => databases),
     records: sum(({ records }) => records),
+    cacheEntries: sum(({ cacheEntries }) => cacheEntries),
+    files: sum(({ files }) => files),
     tabs: pages.length,
     origins: storage.length,
   };
@@ -136,7 +138,7 @@ async function restoreStorage(operation: Operation, origins: readonly OriginStor
           storageKey: first.storageKey,
           storageTypes: 'local_storage,indexeddb',
         });
-        return restoreOrigin(operation, page.session, first.world, first.storageKey, storage);
+        return restoreOrigin(operation, page.session, first.world, first.storageKey, storage, intercepted.answer);
       }),
     );
     if (done !== null) restored.push(done);

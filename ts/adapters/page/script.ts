@@ -3,7 +3,10 @@
  * into one string; `page-world.ts` evaluates it and calls the functions below by name. JSON crosses, so bytes go as Base64.
  */
 import { decodeBase64, encodeBase64 } from '../../kernel/portable/base64.ts';
+import { addPiece, nextPiece } from './bodies.ts';
+import { cacheNames, closeCache, openCache, putInCache, readCacheBody, replaceCaches } from './caches.ts';
 import { advanceKeyGenerator, createDatabase, databaseNames, putRecords, readDatabase, type StoreSchema, takeChunk } from './database.ts';
+import { listFiles, readFile, replaceDirectories, writeFile } from './files.ts';
 import { countFrames, countUncarried } from './uncarried.ts';
 import { readStorage, writeStorage } from './web-storage.ts';
 
@@ -17,6 +20,18 @@ export interface PageCalls {
   createDatabase(name: string, version: number, stores: readonly StoreSchema[], timeoutMs: number): Promise<void>;
   putRecords(database: string, store: string, records: string, timeoutMs: number): ReturnType<typeof putRecords>;
   advanceKeyGenerator: typeof advanceKeyGenerator;
+  cacheNames: typeof cacheNames;
+  openCache: typeof openCache;
+  readCacheBody: typeof readCacheBody;
+  closeCache: typeof closeCache;
+  replaceCaches: typeof replaceCaches;
+  putInCache: typeof putInCache;
+  listFiles: typeof listFiles;
+  readFile: typeof readFile;
+  replaceDirectories: typeof replaceDirectories;
+  writeFile: typeof writeFile;
+  nextPiece(slot: string): Promise<string | null>;
+  addPiece(slot: string, piece: string): void;
   countUncarried: typeof countUncarried;
   countFrames: typeof countFrames;
 }
@@ -33,6 +48,21 @@ const calls: PageCalls = {
   createDatabase,
   putRecords: (database, store, records, timeoutMs) => putRecords(database, store, fromText(records), timeoutMs),
   advanceKeyGenerator,
+  cacheNames,
+  openCache,
+  readCacheBody,
+  closeCache,
+  replaceCaches,
+  putInCache,
+  listFiles,
+  readFile,
+  replaceDirectories,
+  writeFile,
+  async nextPiece(slot) {
+    const piece = await nextPiece(slot);
+    return piece === null ? null : toText(piece);
+  },
+  addPiece: (slot, piece) => addPiece(slot, fromText(piece)),
   countUncarried,
   countFrames,
 };
@@ -46,8 +76,8 @@ function toText(bytes: Uint8Array): string {
   return (bytes as NativeBase64).toBase64?.() ?? new TextDecoder().decode(encodeBase64(bytes));
 }
 
-function fromText(text: string): Uint8Array {
-  const native = (Uint8Array as unknown as { fromBase64?(text: string): Uint8Array }).fromBase64;
+function fromText(text: string): Uint8Array<ArrayBuffer> {
+  const native = (Uint8Array as unknown as { fromBase64?(text: string): Uint8Array<ArrayBuffer> }).fromBase64;
   return native === undefined ? decodeBase64(new TextEncoder().encode(text)) : native.call(Uint8Array, text);
 }
 

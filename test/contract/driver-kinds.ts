@@ -1,0 +1,186 @@
+/** The kinds of state beyond cookies, web storage and IndexedDB, through every driver, in real browsers on the demo site: what a page sees before and after. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Site, startSite } from '../../demo/site.ts';
+import { restoredTab } from '../servers/login.ts';
+import type { TestBrowser } from './driver.ts';
+
+export function kindsContract(name: string, makeBrowser: () => Promise<TestBrowser>): void {
+  describe(`${name} driver, further kinds of state`, () => {
+    let site: Site;
+    let pictures: Pictures;
+    const browsers: TestBrowser[] = [];
+    const freshBrowser = async (): Promise<TestBrowser> => {
+      const browser = await makeBrowser();
+      browsers.push(browser);
+      return browser;
+    };
+
+    beforeAll(async () => {
+      site = await startSite();
+      pictures = await startPictures();
+    });
+    afterEach(async () => {
+      for (const browser of browsers.splice(0)) await browser.close();
+    });
+    afterAll(async () => {
+      await site.close();
+      await pictures.close();
+    });
+
+    test('caches keep each response with its type, address, headers and bytes', async () => {
+      const first = await freshBrowser();
+      const page = await first.context.newPage();
+      await page.goto(`${site.origin}/login`);
+      await page.evaluate(seedCaches, pictures.url);
+      const before = await page.evaluate(lookAtCaches);
+      expect(before.flatMap(({ entries }) => entries.map(({ type }) => type))).toEqual(['basic', 'default', 'default', 'opaque']);
+      const { session, report } = await first.driver.capture();
+      expect(report.entries.filter(({ kind }) => kind !== 'history')).toEqual([]);
+      expect(report.counts).toMatchObject({ cacheEntries: 4 });
+      expect(session.coverage.storage[0]).toMatchObject({ caches: 'complete' });
+      expect(session.storage[0]!.caches![1]!.entries[0]!.body!.length).toBe(PICTURE.length);
+
+      site.resetCounters();
+      pictures.resetCount();
+      const second = await freshBrowser();
+      const restored = await second.driver.restore(session);
+      expect(restored.report).toMatchObject({ entries: [], counts: { cacheEntries: 4 } });
+      expect(site.requests.length + pictures.count()).toBe(0);
+      const there = await restoredTab(second.context, `${site.origin}/login`);
+      expect(await there.evaluate(lookAtCaches)).toEqual(before);
+    });
+
+    test('the private file system keeps its tree and every byte, and a restore replaces what was there', async () => {
+      const first = await freshBrowser();
+      const page = await first.context.newPage();
+      await page.goto(`${site.origin}/login`);
+      await page.evaluate(seedFiles, 5_000_001);
+      const before = await page.evaluate(lookAtFiles);
+      expect(before).toHaveLength(4);
+      const { session, report } = await first.driver.capture();
+      expect(report.entries.filter(({ kind }) => kind !== 'history')).toEqual([]);
+      expect(report.counts).toMatchObject({ files: 4 });
+      expect(session.coverage.storage[0]).toMatchObject({ files: 'complete' });
+
+      const second = await freshBrowser();
+      const other = await second.context.newPage();
+      await other.goto(`${site.origin}/login`);
+      await other.evaluate(async () => {
+        const root = await navigator.storage.getDirectory();
+        await root.getFileHandle('was there', { create: true });
+      });
+      const restored = await second.driver.restore(session);
+      expect(restored.report.entries.map(({ outcome, kind }) => [outcome, kind])).toEqual([['notice', 'fileSystem']]);
+      expect(restored.report.counts).toMatchObject({ files: 4 });
+      const there = await restoredTab(second.context, `${site.origin}/login`);
+      expect(await there.evaluate(lookAtFiles)).toEqual(before);
+    });
+  });
+}
+
+/** Runs in the page. Responses that were fetched, made, and fetched from another site without being readable; one of them for one value of a header. */
+async function seedCaches(otherUrl: string): Promise<void> {
+  const first = await caches.open('first \u2603');
+  await first.add('/login?cached');
+  await first.put('/made', new Response(new Uint8Array([0, 255, 1]), { status: 201, statusText: 'Made', headers: { 'x-own': 'yes' } }));
+  const request = new Request('/varied', { headers: { 'x-language': 'de' } });
+  await first.put(request, new Response('deutsch', { headers: { vary: 'x-language' } }));
+  const second = await caches.open('second');
+  await second.put(otherUrl, await fetch(otherUrl, { mode: 'no-cors' }));
+}
+
+/** Runs in the page. */
+async function lookAtCaches() {
+  const seen = [];
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    const entries = [];
+    for (const request of await cache.keys()) {
+      const response = (await cache.match(request)) as Response;
+      const { type, url, status, statusText } = response;
+      const bytes = [...new Uint8Array(await response.clone().arrayBuffer())];
+      entries.push({
+        request: [request.method, request.url, ...request.headers],
+        type,
+        url,
+        status,
+        statusText,
+        headers: [...response.headers],
+        bytes,
+      });
+    }
+    seen.push({ name, entries });
+  }
+  return seen;
+}
+
+/** Runs in the page. */
+async function seedFiles(bytes: number): Promise<void> {
+  const root = await navigator.storage.getDirectory();
+  const folder = await root.getDirectoryHandle('folder', { create: true });
+  await folder.getDirectoryHandle('empty \u2603', { create: true });
+  const content = new Uint8Array(bytes).map((_, i) => i % 251);
+  for (const [directory, name, part] of [
+    [folder, 'bytes.bin', content],
+    [root, 'nothing', new Uint8Array(0)],
+  ] as const) {
+    const writable = await (await directory.getFileHandle(name, { create: true })).createWritable();
+    await writable.write(part);
+    await writable.close();
+  }
+}
+
+/** Runs in the page: each path with its length and digest. */
+async function lookAtFiles(): Promise<string[]> {
+  const seen: string[] = [];
+  const walk = async (directory: FileSystemDirectoryHandle, path: string): Promise<void> => {
+    for await (const [name, handle] of directory.entries()) {
+      if (handle.kind === 'directory') {
+        seen.push(`${path}${name}/`);
+        await walk(handle as FileSystemDirectoryHandle, `${path}${name}/`);
+        continue;
+      }
+      const bytes = await (await (handle as FileSystemFileHandle).getFile()).arrayBuffer();
+      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+      seen.push(`${path}${name} ${bytes.byteLength} ${digest.join('.')}`);
+    }
+  };
+  await walk(await navigator.storage.getDirectory(), '');
+  return seen.sort();
+}
+
+/** A picture of one pixel (GIF): what a page may load from anywhere, and not read. */
+const PICTURE = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
+
+interface Pictures {
+  readonly url: string;
+  /** Requests since the last reset. */
+  count(): number;
+  resetCount(): void;
+  close(): Promise<void>;
+}
+
+/** A server of another origin. */
+async function startPictures(): Promise<Pictures> {
+  let requests = 0;
+  const server: Server = createServer((_, response) => {
+    requests++;
+    response.setHeader('content-type', 'image/gif');
+    response.end(PICTURE);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/one.gif`,
+    count: () => requests,
+    resetCount: () => {
+      requests = 0;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
