@@ -52,6 +52,48 @@ export function kindsContract(name: string, makeBrowser: () => Promise<TestBrows
       expect(await there.evaluate(lookAtCaches)).toEqual(before);
     });
 
+    test('a tab keeps its history, the entry that it shows with its state, and window.name', async () => {
+      const first = await freshBrowser();
+      const page = await first.context.newPage();
+      await page.goto(`${site.origin}/login`);
+      await page.goto(`${site.origin}/home`);
+      await page.evaluate(() => {
+        history.pushState({ step: new Map([['a', 1n]]) }, '', '/login?step=1');
+      });
+      await page.goto(`${site.secondOrigin}/login`);
+      await page.goBack({ waitUntil: 'commit' });
+      await page.evaluate(() => {
+        window.name = 'kept ☃';
+      });
+      const before = await page.evaluate(lookAtTab);
+      expect(before).toMatchObject({ path: '/login?step=1', state: ['a', '1'], name: 'kept ☃' });
+      const { session, report } = await first.driver.capture();
+      const tab = session.tabs.find(({ url }) => url === `${site.origin}/login?step=1`)!;
+      expect(tab.history!.entries.map(({ url }) => url)).toEqual([
+        'about:blank',
+        `${site.origin}/login`,
+        `${site.origin}/login`,
+        `${site.origin}/login?step=1`,
+        `${site.secondOrigin}/login`,
+      ]);
+      expect(tab.history!.index).toBe(3);
+      expect(report.entries.map(({ outcome, kind }) => [outcome, kind])).toEqual([['uncarried', 'history']]);
+
+      site.resetCounters();
+      const second = await freshBrowser();
+      const restored = await second.driver.restore(session);
+      expect(restored.report.entries).toEqual([]);
+      expect(site.requests).toEqual([]);
+      const there = await restoredTab(second.context, `${site.origin}/login?step=1`);
+      await there.reload();
+      expect(await there.evaluate(lookAtTab)).toEqual(before);
+      await there.goBack({ waitUntil: 'commit' });
+      expect(there.url()).toBe(`${site.origin}/login`);
+      await there.goForward({ waitUntil: 'commit' });
+      await there.goForward({ waitUntil: 'commit' });
+      expect(there.url()).toBe(`${site.secondOrigin}/login`);
+    });
+
     test('the private file system keeps its tree and every byte, and a restore replaces what was there', async () => {
       const first = await freshBrowser();
       const page = await first.context.newPage();
@@ -114,6 +156,12 @@ async function lookAtCaches() {
     seen.push({ name, entries });
   }
   return seen;
+}
+
+/** Runs in the page. */
+function lookAtTab() {
+  const [pair] = [...((history.state as { step: Map<string, bigint> } | null)?.step ?? [])];
+  return { path: location.pathname + location.search, length: history.length, state: pair?.map(String), name: window.name };
 }
 
 /** Runs in the page. */

@@ -6,6 +6,7 @@ import type { Cookie, OriginStorage, Session, StorageCoverage, Tab, TabStorage }
 import type { ChromiumPort, OpenPage } from './chromium-port.ts';
 import { cookieOrigin, fromCdpCookie } from './cookies.ts';
 import type { CaptureOptions, CaptureResult } from './driver.ts';
+import { captureHistory } from './history.ts';
 import { type InterceptedPage, interceptPage, isWeb } from './intercept.ts';
 import { Operation } from './operation.ts';
 import { captureOrigin } from './origin.ts';
@@ -95,7 +96,7 @@ class Capture<Handle> {
           this.tabsComplete = false;
           this.#unanswered.add(origin);
         }
-        this.tabs.push({ id: tabIds.of(page.handle), url: page.url, sessionStorage: tab ?? [] });
+        this.tabs.push({ id: tabIds.of(page.handle), url: page.url, ...(tab ?? { sessionStorage: [] }) });
       }
       this.#operation.progress('tabs', pages.length, pages.length);
     } finally {
@@ -104,11 +105,12 @@ class Capture<Handle> {
     }
   }
 
-  /** Reads one page's frames; returns its sessionStorage by storage key. */
-  async #openPage(page: OpenPage<Handle>): Promise<TabStorage[]> {
+  /** Reads one page's frames; returns its sessionStorage by storage key, and its history. */
+  async #openPage(page: OpenPage<Handle>): Promise<Omit<Tab, 'id' | 'url'>> {
     const { origin } = new URL(page.url);
     const { frameTree } = await page.session.send('Page.getFrameTree', {});
     const found = new Map<string, TabStorage>();
+    let history: Pick<Tab, 'history' | 'windowName'> = {};
     for (const frame of framesOf(frameTree)) {
       if (!isWeb(frame.securityOrigin)) continue;
       const { storageKey } = await page.session.send('Storage.getStorageKey', { frameId: frame.id });
@@ -120,6 +122,8 @@ class Capture<Handle> {
       const world = await enterPage(page.session, frame.id, frame.securityOrigin);
       if (frame === frameTree.frame) {
         const hidden = (await world.call('countFrames')) - (frameTree.childFrames?.length ?? 0);
+        const entry = { outcome: 'lost', kind: 'history', place: origin } as const;
+        history = (await this.#operation.part(entry, () => captureHistory(this.#operation, page.session, world, origin))) ?? {};
         if (hidden > 0)
           this.#uncarried('partitionedStorage', `inside ${origin}`, `storage of ${hidden} frames of other sites was not looked into`);
       }
@@ -127,9 +131,7 @@ class Capture<Handle> {
       found.set(frame.securityOrigin, { key: { origin: frame.securityOrigin, topLevelSite: null }, items });
       await this.#origin(page.session, world, storageKey, frame.securityOrigin);
     }
-    const { entries } = await page.session.send('Page.getNavigationHistory', {});
-    if (entries.length > 1) this.#uncarried('history', origin, `${entries.length - 1} history entries of a tab`);
-    return [...found.values()].filter(({ items }) => items.length > 0);
+    return { ...history, sessionStorage: [...found.values()].filter(({ items }) => items.length > 0) };
   }
 
   /** Reads the origins that are not read yet, in a tab of our own. */

@@ -6,6 +6,7 @@ import { PspError } from '../errors.ts';
 import { encodeBase64 } from '../kernel/current.ts';
 import type { OpenPage } from './chromium-port.ts';
 import { enterPage, type PageWorld } from './page-world.ts';
+import type { FrameTree } from './protocol.ts';
 
 /** The icon link keeps the browser from asking the site for /favicon.ico. */
 const EMPTY_DOCUMENT = '<!doctype html><link rel="icon" href="data:,"><title></title>';
@@ -31,6 +32,10 @@ export interface InterceptedPage {
   answer(url: string, response: AnswerRequest): () => void;
   /** Puts the page on `url` (http or https, else `ADAPTER_UNSUPPORTED`) and enters the document; `storageKey` is the browser's name for its storage. */
   visit(url: string): Promise<{ readonly world: PageWorld; readonly storageKey: string }>;
+  /** Goes on to `url`, which may also be about:blank. */
+  walk(url: string): Promise<PageWorld>;
+  /** Goes back to the entry of the tab's history with this index. */
+  walkBack(index: number): Promise<PageWorld>;
   /** Lets requests go to the network again. The document stays. */
   release(): Promise<void>;
 }
@@ -56,6 +61,19 @@ export async function interceptPage({ session }: OpenPage<unknown>): Promise<Int
   await session.send('Network.enable', {});
   await session.send('Network.setBypassServiceWorker', { bypass: true });
   await session.send('Fetch.enable', { patterns: [{ urlPattern: '*' }] });
+  const navigate = async (url: string): Promise<FrameTree['frame']> => {
+    if (!isTabAddress(url)) throw new PspError('ADAPTER_UNSUPPORTED', 'only http and https addresses can be opened');
+    const { errorText } = await session.send('Page.navigate', { url });
+    if (errorText !== undefined) {
+      throw new PspError('ADAPTER_PROTOCOL', `the browser refused to open ${new URL(url).origin}: ${errorText}`);
+    }
+    const { frame } = (await session.send('Page.getFrameTree', {})).frameTree;
+    const { origin } = new URL(url);
+    if (isWeb(url) && frame.securityOrigin !== origin) {
+      throw new PspError('ADAPTER_PROTOCOL', `the browser opened ${frame.securityOrigin} in place of ${origin}`);
+    }
+    return frame;
+  };
   return {
     answer(url, response) {
       const address = new URL(url);
@@ -64,18 +82,29 @@ export async function interceptPage({ session }: OpenPage<unknown>): Promise<Int
       return () => answers.delete(address.href);
     },
     async visit(url) {
-      if (!isWeb(url) || !URL.canParse(url)) throw new PspError('ADAPTER_UNSUPPORTED', 'only http and https addresses can be opened');
-      const { errorText } = await session.send('Page.navigate', { url });
-      if (errorText !== undefined) {
-        throw new PspError('ADAPTER_PROTOCOL', `the browser refused to open ${new URL(url).origin}: ${errorText}`);
-      }
-      const { frameTree } = await session.send('Page.getFrameTree', {});
-      const { origin } = new URL(url);
-      if (frameTree.frame.securityOrigin !== origin) {
-        throw new PspError('ADAPTER_PROTOCOL', `the browser opened ${frameTree.frame.securityOrigin} in place of ${origin}`);
-      }
-      const { storageKey } = await session.send('Storage.getStorageKey', { frameId: frameTree.frame.id });
-      return { world: await enterPage(session, frameTree.frame.id, origin), storageKey };
+      const frame = await navigate(url);
+      const { storageKey } = await session.send('Storage.getStorageKey', { frameId: frame.id });
+      return { world: await enterPage(session, frame.id, frame.securityOrigin), storageKey };
+    },
+    async walk(url) {
+      const frame = await navigate(url);
+      return enterPage(session, frame.id, frame.securityOrigin);
+    },
+    async walkBack(index) {
+      const { entries } = await session.send('Page.getNavigationHistory', {});
+      const entry = entries[index];
+      if (entry === undefined) throw new PspError('ADAPTER_PROTOCOL', 'the browser did not keep the history of a tab');
+      await session.send('Page.navigateToHistoryEntry', { entryId: entry.id });
+      await until(async () => (await session.send('Page.getNavigationHistory', {})).currentIndex === index);
+      // The document may be one that the browser had kept, which is never loaded: others who watch the tab would wait for that.
+      const kept = (await session.send('Page.getFrameTree', {})).frameTree.frame;
+      await session.send('Page.reload', {});
+      let frame = kept;
+      await until(async () => {
+        frame = (await session.send('Page.getFrameTree', {})).frameTree.frame;
+        return frame.loaderId !== kept.loaderId;
+      });
+      return enterPage(session, frame.id, frame.securityOrigin);
     },
     async release() {
       await session.send('Fetch.disable', {});
@@ -83,6 +112,23 @@ export async function interceptPage({ session }: OpenPage<unknown>): Promise<Int
       stop();
     },
   };
+}
+
+/** Whether a tab of a session can stand on `url`: it must be the web's, or blank. */
+export function isTabAddress(url: string): boolean {
+  return url === 'about:blank' || (isWeb(url) && URL.canParse(url));
+}
+
+const STEP_MS = 10;
+const STEPS = 500;
+
+/** Asks again and again; `ADAPTER_TIMEOUT` after five seconds. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let step = 0; step < STEPS; step++) {
+    if (await isSo()) return;
+    await new Promise((resolve) => setTimeout(resolve, STEP_MS));
+  }
+  throw new PspError('ADAPTER_TIMEOUT', `the browser did not go back in the history of a tab within ${STEP_MS * STEPS} ms`);
 }
 
 /** Whether a page of ours can stand on `url`: only http and https have storage that is carried. */

@@ -58,7 +58,7 @@ export interface CdpCookieParam {
 }
 
 export interface FrameTree {
-  readonly frame: { readonly id: string; readonly url: string; readonly securityOrigin: string };
+  readonly frame: { readonly id: string; readonly loaderId: string; readonly url: string; readonly securityOrigin: string };
   readonly childFrames?: readonly FrameTree[];
 }
 
@@ -92,7 +92,12 @@ export interface Commands {
     result: { entriesCount: number; keyGeneratorValue: number };
   };
   'Page.getFrameTree': { params: Nothing; result: { frameTree: FrameTree } };
-  'Page.getNavigationHistory': { params: Nothing; result: { entries: readonly unknown[] } };
+  'Page.getNavigationHistory': {
+    params: Nothing;
+    result: { currentIndex: number; entries: readonly { id: number; url: string; title: string }[] };
+  };
+  'Page.resetNavigationHistory': { params: Nothing; result: Nothing };
+  'Page.navigateToHistoryEntry': { params: { entryId: number }; result: Nothing };
   'Page.createIsolatedWorld': { params: { frameId: string; worldName: string }; result: { executionContextId: number } };
   'Page.reload': { params: Nothing; result: Nothing };
   'Page.navigate': { params: { url: string }; result: { errorText?: string } };

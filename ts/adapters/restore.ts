@@ -9,6 +9,7 @@ import type { Cookie, OriginStorage, Session, Tab } from '../session/session.ts'
 import type { ChromiumPort, OpenPage } from './chromium-port.ts';
 import { fromCdpCookie, toCdpCookie } from './cookies.ts';
 import type { RestoreOptions } from './driver.ts';
+import { restoreHistory } from './history.ts';
 import { interceptPage, isWeb } from './intercept.ts';
 import { Operation } from './operation.ts';
 import { type RestoredOrigin, restoreItems, restoreOrigin } from './origin.ts';
@@ -168,7 +169,7 @@ async function restoreTab<Handle>(operation: Operation<Handle>, tab: Tab): Promi
       const { world } = await intercepted.visit(`${key.origin}/`);
       items += await restoreItems(operation, world, 'sessionStorage', key.origin, captured);
     }
-    await intercepted.visit(tab.url);
+    await restoreHistory(operation, page.session, intercepted, tab, tabPlace(tab));
     await intercepted.release();
     await page.release();
     kept = true;

@@ -1,14 +1,11 @@
 /** The records of one object store in two sessions: by the bytes of their keys, as they stand in two sections. Nothing is decoded. */
 import { PspError } from '../errors.ts';
-import { type EncodedRecord, RECORDS_MEDIA_TYPE, readRecords } from '../session/clone/records.ts';
+import { type EncodedRecord, RECORDS_MEDIA_TYPE, readRecords, VALUE_MEDIA_TYPE } from '../session/clone/records.ts';
 import { type Section, section } from '../session/session.ts';
 import { align } from './align.ts';
 import type { Difference, MemberChange, RecordContent } from './difference.ts';
 import type { Label } from './kind.ts';
 import { describeValue, isSection, sameBytes } from './value.ts';
-
-/** Media type of one encoded value, here a record's key or value. */
-const VALUE_MEDIA_TYPE = 'application/vnd.psp.value';
 
 /** One side: the section, null where there is none, and the pointer to it. */
 export interface RecordSide {

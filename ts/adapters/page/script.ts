@@ -7,6 +7,7 @@ import { addPiece, nextPiece } from './bodies.ts';
 import { cacheNames, closeCache, openCache, putInCache, readCacheBody, replaceCaches } from './caches.ts';
 import { advanceKeyGenerator, createDatabase, databaseNames, putRecords, readDatabase, type StoreSchema, takeChunk } from './database.ts';
 import { listFiles, readFile, replaceDirectories, writeFile } from './files.ts';
+import { readTab, renameEntry, type TabRead, writeTab } from './tab.ts';
 import { countFrames, countUncarried } from './uncarried.ts';
 import { readStorage, writeStorage } from './web-storage.ts';
 
@@ -32,6 +33,9 @@ export interface PageCalls {
   writeFile: typeof writeFile;
   nextPiece(slot: string): Promise<string | null>;
   addPiece(slot: string, piece: string): void;
+  readTab(): Promise<Omit<TabRead, 'state'> & { readonly state: string | null }>;
+  renameEntry: typeof renameEntry;
+  writeTab(name: string | null, title: string | null, state: string | null): ReturnType<typeof writeTab>;
   countUncarried: typeof countUncarried;
   countFrames: typeof countFrames;
 }
@@ -63,6 +67,12 @@ const calls: PageCalls = {
     return piece === null ? null : toText(piece);
   },
   addPiece: (slot, piece) => addPiece(slot, fromText(piece)),
+  async readTab() {
+    const read = await readTab();
+    return { ...read, state: read.state === null ? null : toText(read.state) };
+  },
+  renameEntry,
+  writeTab: (name, title, state) => writeTab(name, title, state === null ? null : fromText(state)),
   countUncarried,
   countFrames,
 };

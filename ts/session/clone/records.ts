@@ -8,6 +8,9 @@ import { type EncodedValue, encodeValue, encodeValueAsync } from './encode.ts';
 /** Media type of a section that holds records. */
 export const RECORDS_MEDIA_TYPE = 'application/vnd.psp.records';
 
+/** Media type of a section that holds one encoded value. */
+export const VALUE_MEDIA_TYPE = 'application/vnd.psp.value';
+
 /** Key and value of a record, each still encoded, and the whole record with its lengths, as views of the bytes they came from. */
 export interface EncodedRecord {
   readonly key: Uint8Array;
