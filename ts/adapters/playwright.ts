@@ -5,20 +5,13 @@
 import { PspError } from '../errors.ts';
 import { captureChromium } from './capture.ts';
 import type { ChromiumPort, OpenPage } from './chromium-port.ts';
+import { asked, type CdpSessionLike, type ClientSession, clientSession } from './client-session.ts';
 import { unlessClosing } from './closing.ts';
-import { withDeadline } from './deadline.ts';
 import type { Driver } from './driver.ts';
-import type { Commands, DevToolsSession, Events } from './protocol.ts';
 import { restoreChromium } from './restore.ts';
 import { TabIds } from './tab-ids.ts';
 
-/** A Playwright `CDPSession`. */
-export interface CdpSessionLike {
-  send(method: never, params?: never): Promise<unknown>;
-  on(event: never, listener: never): unknown;
-  off(event: never, listener: never): unknown;
-  detach(): Promise<void>;
-}
+export type { CdpSessionLike } from './client-session.ts';
 
 /** A Playwright `Page`. */
 export interface PageLike {
@@ -65,9 +58,6 @@ export function playwright<Page extends PageLike>(context: BrowserContextLike<Pa
   };
 }
 
-/** Playwright waits for the page's answer when a session ends: one that hangs must not hold us. */
-const LETTING_GO_MS = 2_000;
-
 async function withPort<Page extends PageLike, T>(
   context: BrowserContextLike<Page>,
   tabIds: TabIds<Page>,
@@ -82,8 +72,8 @@ async function withPort<Page extends PageLike, T>(
     const anchorSession = await unlessClosing(isClosed, () => newSession(context, anchor, isClosed)).catch(notChromium);
     const { targetInfo } = await anchorSession.send('Target.getTargetInfo', {});
     // A persistent context may have no browser object; its pages are in the default context, where a page session takes cookie commands too.
-    const newBrowserSession = (own: BrowserLike): Promise<Session> =>
-      asked('a DevTools session', isClosed, async () => wrap(await own.newBrowserCDPSession(), isClosed));
+    const newBrowserSession = (own: BrowserLike): Promise<ClientSession> =>
+      asked('a DevTools session', isClosed, async () => clientSession(await own.newBrowserCDPSession(), isClosed));
     const browserSession = browser === null ? anchorSession : await unlessClosing(isClosed, () => newBrowserSession(browser));
     try {
       return await work({
@@ -103,12 +93,14 @@ async function withPort<Page extends PageLike, T>(
   }
 }
 
-type Session = DevToolsSession & { detach(): Promise<void> };
-
 /** A DevTools session on `page`. */
-async function newSession<Page extends PageLike>(context: BrowserContextLike<Page>, page: Page, isClosed: () => boolean): Promise<Session> {
+async function newSession<Page extends PageLike>(
+  context: BrowserContextLike<Page>,
+  page: Page,
+  isClosed: () => boolean,
+): Promise<ClientSession> {
   const session = await asked('a DevTools session', isClosed, () => context.newCDPSession(page as never));
-  return wrap(session, isClosed);
+  return clientSession(session, isClosed);
 }
 
 async function openPage<Page extends PageLike>(
@@ -130,35 +122,4 @@ async function openPage<Page extends PageLike>(
 function notChromium(cause: unknown): never {
   if (!(cause instanceof PspError) || cause.code !== 'ADAPTER_PROTOCOL') throw cause;
   throw new PspError('ADAPTER_UNSUPPORTED', 'this Playwright context gives no DevTools session: only Chromium does', { cause });
-}
-
-/** What Playwright answers to `what`; its own errors become coded ones. */
-async function asked<T>(what: string, isClosed: () => boolean, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof PspError) throw cause;
-    if (isClosed()) throw new PspError('ADAPTER_DISCONNECTED', `the browser went away during ${what}`, { cause });
-    throw new PspError('ADAPTER_PROTOCOL', `${what} was refused by the browser`, { cause });
-  }
-}
-
-/** Playwright types each method; here they are the names of `protocol.ts`, so the types are put aside in this one place. */
-interface UntypedSession {
-  send(method: string, params: object): Promise<unknown>;
-  on(event: string, listener: (params: never) => void): void;
-  off(event: string, listener: (params: never) => void): void;
-}
-
-function wrap(session: CdpSessionLike, isClosed: () => boolean): Session {
-  const untyped = session as unknown as UntypedSession;
-  return {
-    send: <M extends keyof Commands>(method: M, params: Commands[M]['params']) =>
-      asked(method, isClosed, () => untyped.send(method, params) as Promise<Commands[M]['result']>),
-    on<E extends keyof Events>(event: E, listener: (params: Events[E]) => void): () => void {
-      untyped.on(event, listener as (params: never) => void);
-      return () => untyped.off(event, listener as (params: never) => void);
-    },
-    detach: () => withDeadline(session.detach(), LETTING_GO_MS, 'ending a DevTools session'),
-  };
 }
