@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cookieOrigin, fromCdpCookie, toCdpCookie } from '../../ts/adapters/cookies.ts';
+import { cookieKey, fromCdpCookie, toCdpCookie } from '../../ts/adapters/cookies.ts';
 import type { CdpCookie } from '../../ts/adapters/protocol.ts';
 
 const plain: CdpCookie = {
@@ -64,8 +64,19 @@ describe('cookies of the DevTools protocol', () => {
     expect(inPartition('https://top.example')?.partitionKey).toEqual({ topLevelSite: 'https://top.example', hasCrossSiteAncestor: false });
   });
 
+  test('the storage of a cookie is that of its partition, where that is a third party', () => {
+    const of = (topLevelSite: string, hasCrossSiteAncestor: boolean): unknown =>
+      cookieKey(fromCdpCookie({ ...plain, secure: true, partitionKey: { topLevelSite, hasCrossSiteAncestor } })!);
+    const origin = 'https://app.example';
+    expect(of('https://top.example', true)).toEqual({ origin, topLevelSite: 'https://top.example' });
+    expect(of('https://app.example', false)).toEqual({ origin, topLevelSite: null });
+    expect(of('https://app.example', true)).toEqual({ origin, topLevelSite: null });
+    expect(of('https://example', true)).toEqual({ origin, topLevelSite: null });
+    expect(of('http://app.example', true)).toEqual({ origin, topLevelSite: 'http://app.example' });
+  });
+
   test('the origin of a cookie comes from its source, or from Secure where the source is not known', () => {
-    const of = (more: Partial<CdpCookie>): string => cookieOrigin(fromCdpCookie({ ...plain, ...more })!);
+    const of = (more: Partial<CdpCookie>): string => cookieKey(fromCdpCookie({ ...plain, ...more })!).origin;
     expect(of({ sourceScheme: 'NonSecure', sourcePort: 8080 })).toBe('http://app.example:8080');
     expect(of({ sourceScheme: 'Secure', sourcePort: 443 })).toBe('https://app.example');
     expect(of({ secure: true })).toBe('https://app.example');

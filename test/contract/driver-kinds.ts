@@ -1,12 +1,14 @@
 /** The kinds of state beyond cookies, web storage and IndexedDB, through every driver, in real browsers on the demo site: what a page sees before and after. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Frame, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Site, startSite } from '../../demo/site.ts';
 import { restoredTab } from '../servers/login.ts';
 import type { TestBrowser } from './driver.ts';
 
-export function kindsContract(name: string, makeBrowser: () => Promise<TestBrowser>): void {
+/** `partitions`: false where the browser was started so that a frame of another site has no storage at all. */
+export function kindsContract(name: string, makeBrowser: () => Promise<TestBrowser>, partitions = true): void {
   describe(`${name} driver, further kinds of state`, () => {
     let site: Site;
     let pictures: Pictures;
@@ -50,6 +52,44 @@ export function kindsContract(name: string, makeBrowser: () => Promise<TestBrows
       expect(site.requests.length + pictures.count()).toBe(0);
       const there = await restoredTab(second.context, `${site.origin}/login`);
       expect(await there.evaluate(lookAtCaches)).toEqual(before);
+    });
+
+    test('a frame of another site keeps its partitioned storage, apart from its first-party storage', async () => {
+      const first = await freshBrowser();
+      const page = await first.context.newPage();
+      await page.goto(`${site.secondOrigin}/login`);
+      await page.evaluate(() => localStorage.setItem('at home', 'own'));
+      await page.goto(`${site.origin}/login`);
+      const frame = await embed(page, `${site.secondOrigin}/login`);
+      if (!partitions) {
+        const { report } = await first.driver.capture();
+        expect(report.entries.map(({ outcome, kind, place }) => [outcome, kind, place])).toContainEqual([
+          'lost',
+          'partitionedStorage',
+          `${site.secondOrigin} inside ${site.origin}`,
+        ]);
+        return;
+      }
+      await frame.evaluate(seedFrame);
+      const before = await frame.evaluate(lookAtFrame);
+      expect(before).toEqual({ local: ['in a frame'], session: ['of a tab'], databases: ['framed'], cached: 'response in a frame' });
+      const { session, report } = await first.driver.capture({ origins: [site.secondOrigin] });
+      expect(report.entries.filter(({ kind }) => kind !== 'history')).toEqual([]);
+      const key = { origin: site.secondOrigin, topLevelSite: new URL(site.origin).origin.replace(/:\d+$/, '') };
+      expect(session.storage.map((storage) => storage.key)).toContainEqual(key);
+      expect(session.tabs.flatMap(({ sessionStorage }) => sessionStorage.map((storage) => storage.key))).toContainEqual(key);
+
+      site.resetCounters();
+      const second = await freshBrowser();
+      const restored = await second.driver.restore(session);
+      expect(restored.report.entries).toEqual([]);
+      expect(site.requests).toEqual([]);
+      const there = await restoredTab(second.context, `${site.origin}/login`);
+      await there.reload();
+      const again = await embed(there, `${site.secondOrigin}/login`);
+      expect(await again.evaluate(lookAtFrame)).toEqual(before);
+      await there.goto(`${site.secondOrigin}/login`);
+      expect(await there.evaluate(() => Object.keys(localStorage))).toEqual(['at home']);
     });
 
     test('a tab keeps its history, the entry that it shows with its state, and window.name', async () => {
@@ -120,6 +160,45 @@ export function kindsContract(name: string, makeBrowser: () => Promise<TestBrows
       expect(await there.evaluate(lookAtFiles)).toEqual(before);
     });
   });
+}
+
+/** Puts a frame into the page, and waits until it is there. */
+async function embed(page: Page, url: string): Promise<Frame> {
+  await page.evaluate((src) => {
+    const element = document.createElement('iframe');
+    element.src = src;
+    document.body.append(element);
+  }, url);
+  await expect.poll(() => page.frames().length).toBe(2);
+  const frame = page.frames()[1]!;
+  await frame.waitForURL(url);
+  return frame;
+}
+
+/** Runs in the frame. */
+async function seedFrame(): Promise<void> {
+  localStorage.setItem('in a frame', 'x');
+  sessionStorage.setItem('of a tab', 'y');
+  await (await caches.open('framed')).put('/kept', new Response('response in a frame'));
+  await new Promise<void>((resolve, reject) => {
+    const request = indexedDB.open('framed', 3);
+    request.onupgradeneeded = () => request.result.createObjectStore('list', { autoIncrement: true }).add('record');
+    request.onsuccess = () => {
+      request.result.close();
+      resolve();
+    };
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** Runs in the frame. */
+async function lookAtFrame() {
+  return {
+    local: Object.keys(localStorage),
+    session: Object.keys(sessionStorage),
+    databases: (await indexedDB.databases()).map(({ name }) => name),
+    cached: (await (await caches.match('/kept'))?.text()) ?? null,
+  };
 }
 
 /** Runs in the page. Responses that were fetched, made, and fetched from another site without being readable; one of them for one value of a header. */

@@ -2,17 +2,20 @@
  * Capture from any Chromium port. Order: pages that are open (their sessionStorage, and the storage of their origins, read in place), then the
  * origins that are known but not open (in one intercepted tab), and cookies last, since a site may rotate them meanwhile.
  */
-import type { Cookie, OriginStorage, Session, StorageCoverage, Tab, TabStorage } from '../session/session.ts';
+import { storageKeyIdentity } from '../session/identity.ts';
+import type { Cookie, OriginStorage, Session, StorageCoverage, StorageKey, Tab, TabStorage } from '../session/session.ts';
+import { watchChildren } from './child-session.ts';
 import type { ChromiumPort, OpenPage } from './chromium-port.ts';
-import { cookieOrigin, fromCdpCookie } from './cookies.ts';
+import { cookieKey, fromCdpCookie } from './cookies.ts';
 import type { CaptureOptions, CaptureResult } from './driver.ts';
 import { captureHistory } from './history.ts';
-import { type InterceptedPage, interceptPage, isWeb } from './intercept.ts';
+import { framesOf, type InterceptedPage, interceptPage, isWeb, type Standing } from './intercept.ts';
 import { Operation } from './operation.ts';
 import { captureOrigin } from './origin.ts';
-import { enterPage, type PageWorld } from './page-world.ts';
+import { enterPage } from './page-world.ts';
 import type { DevToolsSession, FrameTree } from './protocol.ts';
 import type { Counts, StateKind } from './report.ts';
+import { parseStorageKey, placeOf } from './storage-key.ts';
 
 /** Captures what `port` shows. Failures and guarantees: {@link Driver}. */
 export async function captureChromium<Handle>(port: ChromiumPort<Handle>, options: CaptureOptions): Promise<CaptureResult> {
@@ -21,9 +24,9 @@ export async function captureChromium<Handle>(port: ChromiumPort<Handle>, option
   const { product } = await operation.port.browser.send('Browser.getVersion', {});
   const capture = new Capture(operation);
   await capture.openPages();
-  const known = new Set(asked);
-  if (options.cookieOrigins ?? true) for (const cookie of (await capture.readCookies()).cookies) known.add(cookieOrigin(cookie));
-  await capture.closedOrigins([...known].sort());
+  const known = asked.map((origin): StorageKey => ({ origin, topLevelSite: null }));
+  if (options.cookieOrigins ?? true) known.push(...(await capture.readCookies()).cookies.map(cookieKey));
+  await capture.closedOrigins(known.sort((a, b) => compareText(storageKeyIdentity(a), storageKeyIdentity(b))));
   const { cookies, complete } = await capture.readCookies();
   capture.reportLostCookies();
 
@@ -105,52 +108,82 @@ class Capture<Handle> {
     }
   }
 
-  /** Reads one page's frames; returns its sessionStorage by storage key, and its history. */
+  /** Reads one page's frames, in whatever process they live; returns its sessionStorage by storage key, and its history. */
   async #openPage(page: OpenPage<Handle>): Promise<Omit<Tab, 'id' | 'url'>> {
     const { origin } = new URL(page.url);
-    const { frameTree } = await page.session.send('Page.getFrameTree', {});
     const found = new Map<string, TabStorage>();
     let history: Pick<Tab, 'history' | 'windowName'> = {};
-    for (const frame of framesOf(frameTree)) {
-      if (!isWeb(frame.securityOrigin)) continue;
-      const { storageKey } = await page.session.send('Storage.getStorageKey', { frameId: frame.id });
-      if (isPartitioned(storageKey)) {
-        this.#uncarried('partitionedStorage', `${frame.securityOrigin} inside ${origin}`, 'storage of a third-party frame');
-        continue;
+    const watched = await this.#frameSessions(page.session);
+    try {
+      for (const session of watched.sessions) {
+        const { frameTree } = await session.send('Page.getFrameTree', {});
+        for (const frame of framesOf(frameTree)) {
+          const isTop = session === page.session && frame === frameTree.frame;
+          const place = isTop ? origin : `${frame.securityOrigin} inside ${origin}`;
+          if (!isWeb(frame.securityOrigin)) continue;
+          // A frame that fails is one entry; the page itself is the caller's part.
+          const read = (): Promise<void> => this.#frame(session, frame, found);
+          if (isTop) await read();
+          else await this.#operation.part({ outcome: 'lost', kind: 'partitionedStorage', place }, read);
+          if (!isTop) continue;
+          const entry = { outcome: 'lost', kind: 'history', place: origin } as const;
+          const own = async (): Promise<typeof history> =>
+            captureHistory(this.#operation, session, await enterPage(session, frame.id, origin), origin);
+          history = (await this.#operation.part(entry, own)) ?? {};
+        }
       }
-      if (found.has(frame.securityOrigin)) continue;
-      const world = await enterPage(page.session, frame.id, frame.securityOrigin);
-      if (frame === frameTree.frame) {
-        const hidden = (await world.call('countFrames')) - (frameTree.childFrames?.length ?? 0);
-        const entry = { outcome: 'lost', kind: 'history', place: origin } as const;
-        history = (await this.#operation.part(entry, () => captureHistory(this.#operation, page.session, world, origin))) ?? {};
-        if (hidden > 0)
-          this.#uncarried('partitionedStorage', `inside ${origin}`, `storage of ${hidden} frames of other sites was not looked into`);
-      }
-      const items = await world.call('readStorage', 'sessionStorage');
-      found.set(frame.securityOrigin, { key: { origin: frame.securityOrigin, topLevelSite: null }, items });
-      await this.#origin(page.session, world, storageKey, frame.securityOrigin);
+    } finally {
+      // Where the page does not answer any more, it went with its sessions.
+      await Promise.allSettled([watched.stop()]);
     }
     return { ...history, sessionStorage: [...found.values()].filter(({ items }) => items.length > 0) };
   }
 
+  /** The session of a page or frame, and those of the frames below it that live in other processes. */
+  async #frameSessions(session: DevToolsSession): Promise<{ sessions: DevToolsSession[]; stop(): Promise<void> }> {
+    const children: DevToolsSession[] = [];
+    const stop = await watchChildren(session, this.#operation.timeoutMs, false, (child) => {
+      if (child.type === 'iframe') children.push(child.session);
+    });
+    const below: DevToolsSession[] = [];
+    // Their own watching ends with them.
+    for (const child of children) below.push(...(await this.#frameSessions(child)).sessions);
+    return { sessions: [session, ...below], stop };
+  }
+
+  async #frame(session: DevToolsSession, frame: FrameTree['frame'], found: Map<string, TabStorage>): Promise<void> {
+    const { storageKey } = await session.send('Storage.getStorageKey', { frameId: frame.id });
+    const key = parseStorageKey(storageKey);
+    if (key === null) {
+      this.#uncarried('partitionedStorage', frame.securityOrigin, 'storage of a frame without a site, or of one inside another site');
+      return;
+    }
+    const identity = storageKeyIdentity(key);
+    if (found.has(identity)) return;
+    const world = await enterPage(session, frame.id, placeOf(key));
+    found.set(identity, { key, items: await world.call('readStorage', 'sessionStorage') });
+    await this.#origin({ session, world, storageKey }, key);
+  }
+
   /** Reads the origins that are not read yet, in a tab of our own. */
-  async closedOrigins(origins: readonly string[]): Promise<void> {
-    const rest = [...new Set([...this.#unanswered, ...origins])].filter((origin) => !this.#seen.has(origin));
+  async closedOrigins(keys: readonly StorageKey[]): Promise<void> {
+    const asked = [...[...this.#unanswered].map((origin) => ({ origin, topLevelSite: null })), ...keys];
+    const rest = [...new Map(asked.map((key) => [storageKeyIdentity(key), key]))]
+      .filter(([identity]) => !this.#seen.has(identity))
+      .map(([, key]) => key);
     if (rest.length === 0) return;
     let tab: { page: OpenPage<Handle>; intercepted: InterceptedPage } | null = null;
     try {
-      for (const [index, origin] of rest.entries()) {
+      for (const [index, key] of rest.entries()) {
         this.#operation.progress('storage', index, rest.length);
-        const done = await this.#operation.part({ outcome: 'lost', kind: 'origin', place: origin }, async () => {
+        const done = await this.#operation.part({ outcome: 'lost', kind: 'origin', place: placeOf(key) }, async () => {
           tab ??= await this.#interceptedTab();
-          const { world, storageKey } = await tab.intercepted.visit(`${origin}/`);
-          await this.#origin(tab.page.session, world, storageKey, origin);
+          await this.#origin(await tab.intercepted.stand(key), key);
           return true;
         });
         if (done === true) continue;
         this.coverage.push({
-          key: { origin, topLevelSite: null },
+          key,
           localStorage: 'unvisited',
           indexedDB: 'unvisited',
           caches: 'unvisited',
@@ -168,18 +201,19 @@ class Capture<Handle> {
 
   async #interceptedTab(): Promise<{ page: OpenPage<Handle>; intercepted: InterceptedPage }> {
     const page = await this.#operation.port.newPage();
-    return { page, intercepted: await interceptPage(page) };
+    return { page, intercepted: await interceptPage(page, this.#operation.timeoutMs) };
   }
 
-  async #origin(session: DevToolsSession, world: PageWorld, storageKey: string, origin: string): Promise<void> {
-    if (this.#seen.has(origin)) return;
-    const { storage, coverage, uncarried } = await captureOrigin(this.#operation, session, world, storageKey, origin);
-    this.#seen.add(origin);
+  async #origin(at: Standing, key: StorageKey): Promise<void> {
+    const identity = storageKeyIdentity(key);
+    if (this.#seen.has(identity)) return;
+    const { storage, coverage, uncarried } = await captureOrigin(this.#operation, at, key);
+    this.#seen.add(identity);
     this.coverage.push(coverage);
     const { localStorage, indexedDB, caches = [], files = [] } = storage;
     if ([localStorage, indexedDB, caches, files].some(({ length }) => length > 0)) this.storage.push(storage);
     for (const [kind, count] of Object.entries(uncarried) as [StateKind, number][]) {
-      if (count > 0) this.#uncarried(kind, origin, `${count} found`);
+      if (count > 0) this.#uncarried(kind, placeOf(key), `${count} found`);
     }
   }
 
@@ -219,13 +253,8 @@ async function closeQuietly(tab: { page: OpenPage<unknown> } | null): Promise<vo
   if (tab !== null) await Promise.allSettled([tab.page.close()]);
 }
 
-function framesOf(tree: FrameTree): FrameTree['frame'][] {
-  return [tree.frame, ...(tree.childFrames ?? []).flatMap(framesOf)];
-}
-
-/** Chromium writes third-party storage keys as `https://widget.example/^0https://site.example`. */
-function isPartitioned(storageKey: string): boolean {
-  return storageKey.includes('^');
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function parseOrigin(text: string): string {

@@ -12,7 +12,7 @@ import {
   SCHEMES,
   splitDotDomain,
 } from '../session/cookie-spelling.ts';
-import type { Cookie } from '../session/session.ts';
+import type { Cookie, StorageKey } from '../session/session.ts';
 import { isWeb } from './intercept.ts';
 import type { CdpCookie, CdpCookieParam } from './protocol.ts';
 
@@ -63,8 +63,24 @@ export function toCdpCookie(cookie: Cookie): CdpCookieParam {
   return param;
 }
 
-/** Origins that a cookie was set from, or is sent to: how storage of sites that are not open is found. */
-export function cookieOrigin(cookie: Cookie): string {
+/**
+ * The storage key that a cookie was set under, or is sent to: how storage of sites that are not open is found. For a partition where another site stands
+ * between, the first party's.
+ */
+export function cookieKey(cookie: Cookie): StorageKey {
+  const { partitionKey } = cookie;
+  const origin = cookieOrigin(cookie);
+  const isThirdParty = partitionKey?.hasCrossSiteAncestor === true && !sameSite(origin, partitionKey.topLevelSite);
+  return { origin, topLevelSite: isThirdParty ? partitionKey.topLevelSite : null };
+}
+
+/** Whether an origin belongs to a site, which is a scheme and a registrable domain. */
+function sameSite(origin: string, site: string): boolean {
+  const [own, other] = [new URL(origin), new URL(site)];
+  return own.protocol === other.protocol && (own.hostname === other.hostname || own.hostname.endsWith(`.${other.hostname}`));
+}
+
+function cookieOrigin(cookie: Cookie): string {
   const secure = cookie.sourceScheme === undefined || cookie.sourceScheme === 'unset' ? cookie.secure : cookie.sourceScheme === 'secure';
   const scheme = secure ? 'https' : 'http';
   const port = cookie.sourcePort === undefined || cookie.sourcePort <= 0 ? '' : `:${cookie.sourcePort}`;

@@ -4,19 +4,27 @@
  */
 import { PspError } from '../errors.ts';
 import { encodeBase64 } from '../kernel/current.ts';
+import { storageKeyIdentity } from '../session/identity.ts';
+import type { StorageKey } from '../session/session.ts';
+import { watchChildren } from './child-session.ts';
 import type { OpenPage } from './chromium-port.ts';
 import { enterPage, type PageWorld } from './page-world.ts';
-import type { FrameTree } from './protocol.ts';
+import type { Commands, DevToolsSession, FrameTree } from './protocol.ts';
+import { parseStorageKey } from './storage-key.ts';
 
 /** The icon link keeps the browser from asking the site for /favicon.ico. */
 const EMPTY_DOCUMENT = '<!doctype html><link rel="icon" href="data:,"><title></title>';
 
-const EMPTY_PAGE: AnswerRequest = {
-  status: 200,
-  statusText: '',
-  headers: [['content-type', 'text/html; charset=utf-8']],
-  body: /* @__PURE__ */ new TextEncoder().encode(EMPTY_DOCUMENT),
-};
+function documentOf(content: string): AnswerRequest {
+  return {
+    status: 200,
+    statusText: '',
+    headers: [['content-type', 'text/html; charset=utf-8']],
+    body: new TextEncoder().encode(`${EMPTY_DOCUMENT}${content}`),
+  };
+}
+
+const EMPTY_PAGE: AnswerRequest = /* @__PURE__ */ documentOf('');
 
 /** What a request is answered with in place of the network. */
 export interface AnswerRequest {
@@ -26,43 +34,73 @@ export interface AnswerRequest {
   readonly body: Uint8Array;
 }
 
+/** A document of ours under a storage key. */
+export interface Standing {
+  /** On the page, or on the frame where that lives in a process of its own. */
+  readonly session: DevToolsSession;
+  readonly world: PageWorld;
+  /** The browser's name for the storage. */
+  readonly storageKey: string;
+}
+
 /** A page whose requests are all answered here. */
 export interface InterceptedPage {
-  /** Answers what the document itself fetches from `url` until the returned function is called. Other requests of documents are refused. */
+  /** Answers what a document of ours fetches from `url` until the returned function is called. Other requests of documents are refused. */
   answer(url: string, response: AnswerRequest): () => void;
-  /** Puts the page on `url` (http or https, else `ADAPTER_UNSUPPORTED`) and enters the document; `storageKey` is the browser's name for its storage. */
-  visit(url: string): Promise<{ readonly world: PageWorld; readonly storageKey: string }>;
+  /**
+   * Stands on a storage key: the page itself for a first party, else a frame inside a page of the top-level site. `ADAPTER_UNSUPPORTED` where this browser
+   * keeps the storage of such a frame under another key, or the key names a bucket.
+   */
+  stand(key: StorageKey): Promise<Standing>;
   /** Goes on to `url`, which may also be about:blank. */
   walk(url: string): Promise<PageWorld>;
   /** Goes back to the entry of the tab's history with this index. */
   walkBack(index: number): Promise<PageWorld>;
-  /** Lets requests go to the network again. The document stays. */
+  /** Lets requests go to the network again. The document stays; frames in it must be gone. */
   release(): Promise<void>;
 }
 
-/** Starts to answer every request of `page`. */
-export async function interceptPage({ session }: OpenPage<unknown>): Promise<InterceptedPage> {
+/** Starts to answer every request of `page`, and of the frames in it. Commands on frames have the time limit. */
+export async function interceptPage({ session }: OpenPage<unknown>, timeoutMs: number): Promise<InterceptedPage> {
   const answers = new Map<string, AnswerRequest>();
-  const stop = session.on('Fetch.requestPaused', ({ requestId, resourceType, request }) => {
-    const response = resourceType === 'Document' ? EMPTY_PAGE : answers.get(request.url);
-    const answered =
-      response === undefined
-        ? session.send('Fetch.failRequest', { requestId, errorReason: 'BlockedByClient' })
-        : session.send('Fetch.fulfillRequest', {
-            requestId,
-            responseCode: response.status,
-            ...(response.statusText === '' ? {} : { responsePhrase: response.statusText }),
-            responseHeaders: response.headers.map(([name, value]) => ({ name, value })),
-            body: new TextDecoder().decode(encodeBase64(response.body)),
-          });
-    // A request that is gone by now needs no answer; a browser that is gone shows in the navigation that waits for it.
-    answered.catch(() => undefined);
-  });
-  await session.send('Network.enable', {});
-  await session.send('Network.setBypassServiceWorker', { bypass: true });
-  await session.send('Fetch.enable', { patterns: [{ urlPattern: '*' }] });
-  const navigate = async (url: string): Promise<FrameTree['frame']> => {
+  /** Documents that hold a frame, by address. */
+  const holders = new Map<string, AnswerRequest>();
+  const children: { readonly session: DevToolsSession; readonly ready: Promise<unknown> }[] = [];
+
+  /** Returns what ends it. */
+  async function intercept(own: DevToolsSession): Promise<() => Promise<void>> {
+    const stop = own.on('Fetch.requestPaused', ({ requestId, resourceType, request }) => {
+      const response = resourceType === 'Document' ? (holders.get(request.url) ?? EMPTY_PAGE) : answers.get(request.url);
+      const answered =
+        response === undefined
+          ? own.send('Fetch.failRequest', { requestId, errorReason: 'BlockedByClient' })
+          : own.send('Fetch.fulfillRequest', fulfilment(requestId, response));
+      // A request that is gone by now needs no answer; a browser that is gone shows in the navigation that waits for it.
+      answered.catch(() => undefined);
+    });
+    await own.send('Network.enable', {});
+    await own.send('Network.setBypassServiceWorker', { bypass: true });
+    await own.send('Fetch.enable', { patterns: [{ urlPattern: '*' }] });
+    const unwatch = await watchChildren(own, timeoutMs, true, (child) => {
+      // Held until its requests are answered here: the first of them is the document.
+      const ready = (child.type === 'iframe' ? intercept(child.session) : Promise.resolve(null)).finally(() =>
+        child.session.send('Runtime.runIfWaitingForDebugger', {}),
+      );
+      if (child.type === 'iframe') children.push({ session: child.session, ready });
+      // A frame that is gone again shows in who looks for it.
+      ready.catch(() => undefined);
+    });
+    return async () => {
+      await unwatch();
+      await own.send('Fetch.disable', {});
+      await own.send('Network.setBypassServiceWorker', { bypass: false });
+      stop();
+    };
+  }
+
+  async function navigate(url: string): Promise<FrameTree['frame']> {
     if (!isTabAddress(url)) throw new PspError('ADAPTER_UNSUPPORTED', 'only http and https addresses can be opened');
+    children.length = 0;
     const { errorText } = await session.send('Page.navigate', { url });
     if (errorText !== undefined) {
       throw new PspError('ADAPTER_PROTOCOL', `the browser refused to open ${new URL(url).origin}: ${errorText}`);
@@ -73,7 +111,36 @@ export async function interceptPage({ session }: OpenPage<unknown>): Promise<Int
       throw new PspError('ADAPTER_PROTOCOL', `the browser opened ${frame.securityOrigin} in place of ${origin}`);
     }
     return frame;
-  };
+  }
+
+  async function standInFrame({ origin, topLevelSite }: StorageKey): Promise<Standing> {
+    const address = `${origin}/`;
+    const top = `${topLevelSite}/`;
+    holders.set(top, documentOf(`<iframe src="${address}"></iframe>`));
+    try {
+      await navigate(top);
+      let found: { readonly session: DevToolsSession; readonly frameId: string } | null = null;
+      await until(`a frame of ${origin} to load`, async () => {
+        for (const one of [{ session, ready: null }, ...children]) {
+          await one.ready;
+          const { frameTree } = await one.session.send('Page.getFrameTree', {});
+          const frame = framesOf(frameTree).find(({ url }) => url === address);
+          if (frame !== undefined) found = { session: one.session, frameId: frame.id };
+        }
+        return found !== null;
+      });
+      return enterFrame(found!, origin);
+    } finally {
+      holders.delete(top);
+    }
+  }
+
+  async function enterFrame(at: { readonly session: DevToolsSession; readonly frameId: string }, origin: string): Promise<Standing> {
+    const { storageKey } = await at.session.send('Storage.getStorageKey', { frameId: at.frameId });
+    return { session: at.session, world: await enterPage(at.session, at.frameId, origin), storageKey };
+  }
+
+  const stop = await intercept(session);
   return {
     answer(url, response) {
       const address = new URL(url);
@@ -81,10 +148,16 @@ export async function interceptPage({ session }: OpenPage<unknown>): Promise<Int
       answers.set(address.href, response);
       return () => answers.delete(address.href);
     },
-    async visit(url) {
-      const frame = await navigate(url);
-      const { storageKey } = await session.send('Storage.getStorageKey', { frameId: frame.id });
-      return { world: await enterPage(session, frame.id, frame.securityOrigin), storageKey };
+    async stand(key) {
+      const { origin, topLevelSite } = key;
+      if (!isWeb(origin)) throw new PspError('ADAPTER_UNSUPPORTED', 'only http and https addresses can be opened');
+      const standing =
+        topLevelSite === null ? await enterFrame({ session, frameId: (await navigate(`${origin}/`)).id }, origin) : await standInFrame(key);
+      const own = parseStorageKey(standing.storageKey);
+      if (own === null || storageKeyIdentity(own) !== storageKeyIdentity(key)) {
+        throw new PspError('ADAPTER_UNSUPPORTED', 'this browser has no storage under such a key, or this version does not reach it');
+      }
+      return standing;
     },
     async walk(url) {
       const frame = await navigate(url);
@@ -95,23 +168,35 @@ export async function interceptPage({ session }: OpenPage<unknown>): Promise<Int
       const entry = entries[index];
       if (entry === undefined) throw new PspError('ADAPTER_PROTOCOL', 'the browser did not keep the history of a tab');
       await session.send('Page.navigateToHistoryEntry', { entryId: entry.id });
-      await until(async () => (await session.send('Page.getNavigationHistory', {})).currentIndex === index);
+      const back = 'a tab to go back in its history';
+      await until(back, async () => (await session.send('Page.getNavigationHistory', {})).currentIndex === index);
       // The document may be one that the browser had kept, which is never loaded: others who watch the tab would wait for that.
       const kept = (await session.send('Page.getFrameTree', {})).frameTree.frame;
       await session.send('Page.reload', {});
       let frame = kept;
-      await until(async () => {
+      await until(back, async () => {
         frame = (await session.send('Page.getFrameTree', {})).frameTree.frame;
         return frame.loaderId !== kept.loaderId;
       });
       return enterPage(session, frame.id, frame.securityOrigin);
     },
-    async release() {
-      await session.send('Fetch.disable', {});
-      await session.send('Network.setBypassServiceWorker', { bypass: false });
-      stop();
-    },
+    release: stop,
   };
+}
+
+function fulfilment(requestId: string, { status, statusText, headers, body }: AnswerRequest): Commands['Fetch.fulfillRequest']['params'] {
+  return {
+    requestId,
+    responseCode: status,
+    ...(statusText === '' ? {} : { responsePhrase: statusText }),
+    responseHeaders: headers.map(([name, value]) => ({ name, value })),
+    body: new TextDecoder().decode(encodeBase64(body)),
+  };
+}
+
+/** The frames of a tree, the top one first. */
+export function framesOf(tree: FrameTree): FrameTree['frame'][] {
+  return [tree.frame, ...(tree.childFrames ?? []).flatMap(framesOf)];
 }
 
 /** Whether a tab of a session can stand on `url`: it must be the web's, or blank. */
@@ -122,13 +207,13 @@ export function isTabAddress(url: string): boolean {
 const STEP_MS = 10;
 const STEPS = 500;
 
-/** Asks again and again; `ADAPTER_TIMEOUT` after five seconds. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
+/** Asks again and again; `ADAPTER_TIMEOUT` after five seconds at least. */
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   for (let step = 0; step < STEPS; step++) {
     if (await isSo()) return;
     await new Promise((resolve) => setTimeout(resolve, STEP_MS));
   }
-  throw new PspError('ADAPTER_TIMEOUT', `the browser did not go back in the history of a tab within ${STEP_MS * STEPS} ms`);
+  throw new PspError('ADAPTER_TIMEOUT', `waiting for ${what} took longer than ${STEP_MS * STEPS} ms`);
 }
 
 /** Whether a page of ours can stand on `url`: only http and https have storage that is carried. */

@@ -13,18 +13,20 @@ import {
   type OriginStorage,
   type StorageCoverage,
   type StorageItem,
+  type StorageKey,
   section,
   textOf,
 } from '../session/session.ts';
 import { sameBytes } from './bodies.ts';
 import { captureCaches, restoreCaches } from './caches.ts';
 import { captureFiles, restoreFiles } from './files.ts';
-import type { InterceptedPage } from './intercept.ts';
+import type { InterceptedPage, Standing } from './intercept.ts';
 import type { Operation } from './operation.ts';
 import type { DatabaseRead, StoreRead } from './page/database.ts';
 import type { Uncarried } from './page/uncarried.ts';
 import type { PageWorld } from './page-world.ts';
 import type { DevToolsSession } from './protocol.ts';
+import { placeOf } from './storage-key.ts';
 
 /** What one origin holds, how far that is known, and what it holds of kinds that are not carried. */
 export interface CapturedOrigin {
@@ -36,12 +38,10 @@ export interface CapturedOrigin {
 /** Reads an origin's storage. What fails (a database, a cache, a file) is an entry of the report and makes the coverage partial. */
 export async function captureOrigin(
   operation: Operation,
-  session: DevToolsSession,
-  world: PageWorld,
-  storageKey: string,
-  origin: string,
+  { session, world, storageKey }: Standing,
+  key: StorageKey,
 ): Promise<CapturedOrigin> {
-  const key = { origin, topLevelSite: null };
+  const origin = placeOf(key);
   const localStorage = await world.call('readStorage', 'localStorage');
   const databases: Database[] = [];
   let extent: Extent = 'complete';
@@ -144,13 +144,11 @@ export interface RestoredOrigin {
 /** Writes an origin's storage, whose web storage and databases must have been cleared, and reads it back. What is not there as captured is an entry of the report. */
 export async function restoreOrigin(
   operation: Operation,
-  session: DevToolsSession,
-  world: PageWorld,
-  storageKey: string,
+  { session, world, storageKey }: Standing,
   storage: OriginStorage,
   answer: InterceptedPage['answer'],
 ): Promise<RestoredOrigin> {
-  const { origin } = storage.key;
+  const origin = placeOf(storage.key);
   const items =
     (await operation.part({ outcome: 'lost', kind: 'localStorage', place: origin }, () =>
       restoreItems(operation, world, 'localStorage', origin, storage.localStorage),

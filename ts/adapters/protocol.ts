@@ -15,6 +15,7 @@ export interface TargetInfo {
   readonly type: string;
   readonly url: string;
   readonly browserContextId?: string;
+  readonly parentFrameId?: string;
 }
 
 export interface CdpPartitionKey {
@@ -73,6 +74,12 @@ export interface Commands {
   'Target.createTarget': { params: { url: string; browserContextId?: string; background?: boolean }; result: { targetId: string } };
   'Target.attachToTarget': { params: { targetId: string; flatten: true }; result: { sessionId: string } };
   'Target.detachFromTarget': { params: { sessionId: string }; result: Nothing };
+  'Target.setAutoAttach': {
+    params: { autoAttach: boolean; waitForDebuggerOnStart: boolean; flatten: false };
+    result: Nothing;
+  };
+  'Target.sendMessageToTarget': { params: { sessionId: string; message: string }; result: Nothing };
+  'Runtime.runIfWaitingForDebugger': { params: Nothing; result: Nothing };
   'Target.closeTarget': { params: { targetId: string }; result: Nothing };
   'Storage.getCookies': { params: { browserContextId?: string }; result: { cookies: readonly CdpCookie[] } };
   'Storage.setCookies': { params: { cookies: readonly CdpCookieParam[]; browserContextId?: string }; result: Nothing };
@@ -130,5 +137,8 @@ export interface Commands {
 
 /** Events by name. */
 export interface Events {
+  'Target.attachedToTarget': { sessionId: string; targetInfo: TargetInfo; waitingForDebugger: boolean };
+  'Target.detachedFromTarget': { sessionId: string };
+  'Target.receivedMessageFromTarget': { sessionId: string; message: string };
   'Fetch.requestPaused': { requestId: string; resourceType: string; request: { url: string; method: string } };
 }

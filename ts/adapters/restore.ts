@@ -14,6 +14,7 @@ import { interceptPage, isWeb } from './intercept.ts';
 import { Operation } from './operation.ts';
 import { type RestoredOrigin, restoreItems, restoreOrigin } from './origin.ts';
 import { cookiePlace, type Report, type StateKind } from './report.ts';
+import { placeOf } from './storage-key.ts';
 
 /** A tab that was opened for a tab of the session. */
 export interface RestoredTab<Handle> {
@@ -130,16 +131,15 @@ async function restoreStorage(operation: Operation, origins: readonly OriginStor
   const restored: RestoredOrigin[] = [];
   for (const [index, storage] of origins.entries()) {
     operation.progress('storage', index, origins.length);
-    const { origin } = storage.key;
-    const done = await operation.part({ outcome: 'lost', kind: 'origin', place: origin }, () =>
+    const done = await operation.part({ outcome: 'lost', kind: 'origin', place: placeOf(storage.key) }, () =>
       onOwnPage(operation.port, async (page) => {
-        const intercepted = await interceptPage(page);
-        const first = await intercepted.visit(`${origin}/`);
+        const intercepted = await interceptPage(page, operation.timeoutMs);
+        const standing = await intercepted.stand(storage.key);
         await page.session.send('Storage.clearDataForStorageKey', {
-          storageKey: first.storageKey,
+          storageKey: standing.storageKey,
           storageTypes: 'local_storage,indexeddb',
         });
-        return restoreOrigin(operation, page.session, first.world, first.storageKey, storage, intercepted.answer);
+        return restoreOrigin(operation, standing, storage, intercepted.answer);
       }),
     );
     if (done !== null) restored.push(done);
@@ -163,11 +163,15 @@ async function restoreTab<Handle>(operation: Operation<Handle>, tab: Tab): Promi
   const page = await operation.port.newPage();
   let kept = false;
   try {
-    const intercepted = await interceptPage(page);
+    const intercepted = await interceptPage(page, operation.timeoutMs);
     let items = 0;
     for (const { key, items: captured } of tab.sessionStorage) {
-      const { world } = await intercepted.visit(`${key.origin}/`);
-      items += await restoreItems(operation, world, 'sessionStorage', key.origin, captured);
+      const place = placeOf(key);
+      const right = await operation.part({ outcome: 'lost', kind: 'sessionStorage', place }, async () => {
+        const { world } = await intercepted.stand(key);
+        return restoreItems(operation, world, 'sessionStorage', place, captured);
+      });
+      items += right ?? 0;
     }
     await restoreHistory(operation, page.session, intercepted, tab, tabPlace(tab));
     await intercepted.release();

@@ -4,6 +4,7 @@ export {
   bytes,
   codeOf,
   collect,
+  expectBytes,
   expectCode,
   expectSilent,
   fill,

@@ -8,7 +8,7 @@ import { cacheNames, closeCache, openCache, putInCache, readCacheBody, replaceCa
 import { advanceKeyGenerator, createDatabase, databaseNames, putRecords, readDatabase, type StoreSchema, takeChunk } from './database.ts';
 import { listFiles, readFile, replaceDirectories, writeFile } from './files.ts';
 import { readTab, renameEntry, type TabRead, writeTab } from './tab.ts';
-import { countFrames, countUncarried } from './uncarried.ts';
+import { countUncarried } from './uncarried.ts';
 import { readStorage, writeStorage } from './web-storage.ts';
 
 /** The calls a driver can make, by name. */
@@ -37,7 +37,6 @@ export interface PageCalls {
   renameEntry: typeof renameEntry;
   writeTab(name: string | null, title: string | null, state: string | null): ReturnType<typeof writeTab>;
   countUncarried: typeof countUncarried;
-  countFrames: typeof countFrames;
 }
 
 const calls: PageCalls = {
@@ -74,7 +73,6 @@ const calls: PageCalls = {
   renameEntry,
   writeTab: (name, title, state) => writeTab(name, title, state === null ? null : fromText(state)),
   countUncarried,
-  countFrames,
 };
 
 interface NativeBase64 {

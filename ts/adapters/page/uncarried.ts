@@ -20,11 +20,6 @@ export async function countUncarried(): Promise<Uncarried> {
   };
 }
 
-/** How many frames the document has, also those that live in processes of their own. */
-export function countFrames(): number {
-  return window.length;
-}
-
 /** A refusal (SecurityError in a sandbox, storage that is switched off) means that there is nothing a page could have kept there. */
 async function count(ask: () => Promise<number | undefined>): Promise<number> {
   try {
