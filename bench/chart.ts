@@ -5,6 +5,7 @@
 import { formatDuration, formatRatio, formatThroughput } from './figure.ts';
 import type { BenchRow } from './harness.ts';
 import { type BenchReport, nameRuntime, rowsByCase } from './report.ts';
+import { drawText, escapeXml, FAINT, INK, openSvg } from './svg.ts';
 
 const WIDTH = 960;
 const MARGIN = 16;
@@ -19,8 +20,6 @@ const CHARACTER_WIDTH = 7;
 
 const COLORS = { baseline: '#8b98a9', rival: '#c9743a', ours: '#15806c' };
 const NAMES = { baseline: 'baseline', rival: 'rival', ours: 'ours' };
-const INK = '#1c2430';
-const FAINT = '#d5dae1';
 
 /** A row with what its bar shows. */
 interface Bar {
@@ -42,7 +41,7 @@ export function renderChart(report: BenchReport): string {
   const parts: string[] = [];
   let y = TITLE_HEIGHT + AXIS_HEIGHT;
   for (const group of groups) {
-    parts.push(text(MARGIN, y + 18, group[0]?.row.case ?? '', 'font-weight="600"'));
+    parts.push(drawText(MARGIN, y + 18, group[0]?.row.case ?? '', 'font-weight="600"'));
     y += CASE_HEIGHT;
     for (const bar of group) {
       parts.push(...renderBar(bar, xOf, left, right, y));
@@ -51,10 +50,7 @@ export function renderChart(report: BenchReport): string {
   }
   const height = y + MARGIN;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" ` +
-      `font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="12" fill="${INK}">`,
-    `<title>${escapeXml(`${report.subject}: ${nameRuntime(report)}`)}</title>`,
-    `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
+    ...openSvg(`${report.subject}: ${nameRuntime(report)}`, WIDTH, height),
     ...renderHead(report),
     ...renderAxis(least, most, xOf, y),
     ...parts,
@@ -83,13 +79,13 @@ function renderHead(report: BenchReport): string[] {
     : '';
   const kinds = Object.keys(COLORS) as (keyof typeof COLORS)[];
   return [
-    text(MARGIN, 26, `${report.subject}, ${nameRuntime(report)}`, 'font-size="17" font-weight="600"'),
-    text(MARGIN, 48, scale + others),
-    text(MARGIN, 66, report.cpu),
-    text(MARGIN, 84, report.command, 'font-family="ui-monospace, Menlo, Consolas, monospace" font-size="11"'),
+    drawText(MARGIN, 26, `${report.subject}, ${nameRuntime(report)}`, 'font-size="17" font-weight="600"'),
+    drawText(MARGIN, 48, scale + others),
+    drawText(MARGIN, 66, report.cpu),
+    drawText(MARGIN, 84, report.command, 'font-family="ui-monospace, Menlo, Consolas, monospace" font-size="11"'),
     ...kinds.flatMap((kind, i) => {
       const x = WIDTH - FIGURES_WIDTH + i * 78;
-      return [`<rect x="${x}" y="16" width="11" height="11" fill="${COLORS[kind]}"/>`, text(x + 16, 26, NAMES[kind])];
+      return [`<rect x="${x}" y="16" width="11" height="11" fill="${COLORS[kind]}"/>`, drawText(x + 16, 26, NAMES[kind])];
     }),
   ];
 }
@@ -101,7 +97,7 @@ function renderAxis(least: number, most: number, xOf: (ratio: number) => number,
     const line = `<line x1="${x}" x2="${x}" y1="${TITLE_HEIGHT + AXIS_HEIGHT}" y2="${bottom}" stroke="${exponent === 0 ? INK : FAINT}"/>`;
     return [
       line,
-      text(x, TITLE_HEIGHT + 16, `${exponent < 0 ? (10 ** exponent).toFixed(-exponent) : 10 ** exponent}x`, 'text-anchor="middle"'),
+      drawText(x, TITLE_HEIGHT + 16, `${exponent < 0 ? (10 ** exponent).toFixed(-exponent) : 10 ** exponent}x`, 'text-anchor="middle"'),
     ];
   });
 }
@@ -114,18 +110,10 @@ function renderBar({ row, ratio, kind }: Bar, xOf: (ratio: number) => number, le
     ' · ',
   );
   return [
-    text(left - 8, middle, row.contestant, 'text-anchor="end"'),
+    drawText(left - 8, middle, row.contestant, 'text-anchor="end"'),
     // At least two pixels, so that the baseline itself can be seen.
     `<rect class="bar" x="${from.toFixed(1)}" y="${y}" width="${Math.max(2, to - from).toFixed(1)}" height="${BAR_HEIGHT}" fill="${COLORS[kind]}">` +
       `<title>${escapeXml(`${row.case}, ${row.contestant}: ${figures}`)}</title></rect>`,
-    text(right + 10, middle, figures),
+    drawText(right + 10, middle, figures),
   ];
-}
-
-function text(x: number | string, y: number, content: string, attributes = ''): string {
-  return `<text x="${x}" y="${y}"${attributes === '' ? '' : ` ${attributes}`}>${escapeXml(content)}</text>`;
-}
-
-function escapeXml(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

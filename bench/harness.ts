@@ -18,9 +18,28 @@ export interface Contestant {
   sample?(): Promise<number>;
 }
 
+/** Where a case stands in a series of cases that are the same work at growing amounts: what its cost is drawn against. */
+export interface Scale {
+  /** What is done at each amount. */
+  readonly series: string;
+  /** What the amount counts. */
+  readonly unit: string;
+  readonly amount: number;
+}
+
+/** Figures of a subject that are no times: how long what the contestants write is, for instance. */
+export interface FigureTable {
+  readonly title: string;
+  /** How many of the first columns are names; the others are figures. */
+  readonly names: number;
+  readonly header: readonly string[];
+  readonly lines: readonly (readonly string[])[];
+}
+
 /** One amount or kind of work that every contestant does on the same data. */
 export interface BenchCase {
   readonly name: string;
+  readonly scale?: Scale;
   /** Size of the input, in bytes; null where a case has no size. */
   readonly inputBytes: number | null;
   readonly contestants: readonly Contestant[];
@@ -37,6 +56,8 @@ export interface Subject {
   readonly baseline?: string;
   /** npm names of the rivals' packages. The report says which versions are installed. */
   readonly packages?: readonly string[];
+  /** Asked for after the cases were run, which may have found the figures. */
+  readonly tables?: readonly FigureTable[];
   readonly cases: readonly BenchCase[];
 }
 
@@ -53,6 +74,7 @@ export interface SubjectModule {
 /** What was measured for one contestant in one case. Ratios say how many times faster it is: above 1 it wins, below 1 it loses. */
 export interface BenchRow {
   readonly case: string;
+  readonly scale?: Scale;
   readonly contestant: string;
   readonly rival: boolean;
   readonly inputBytes: number | null;
@@ -88,7 +110,7 @@ export interface BenchPlan {
 }
 
 /** For results that are committed. */
-export const FULL_PLAN: BenchPlan = { rounds: 7, slotMs: 150, maxMs: 30 * 60_000 };
+export const FULL_PLAN: BenchPlan = { rounds: 7, slotMs: 150, maxMs: 18 * 60_000 };
 
 /** For a look: a subject takes less than 30 seconds. */
 export const QUICK_PLAN: BenchPlan = { rounds: 3, slotMs: 100, maxMs: 25_000, leavesOutSlow: true };
@@ -161,8 +183,8 @@ function withoutContestants(cases: readonly BenchCase[], leftOut: readonly Conte
   return cases.flatMap((benchCase) => {
     const contestants = benchCase.contestants.filter((one) => !leftOut.includes(one));
     if (contestants.length === 0 && benchCase.contestants.length > 0) return [];
-    const { name, inputBytes } = benchCase;
-    return [{ name, inputBytes, contestants, agree: (first, other) => benchCase.agree(first, other) }];
+    const { name, scale, inputBytes } = benchCase;
+    return [{ name, ...(scale && { scale }), inputBytes, contestants, agree: (first, other) => benchCase.agree(first, other) }];
   });
 }
 
@@ -178,6 +200,7 @@ export function summarize(benchCase: BenchCase, samples: ReadonlyMap<string, rea
     const medianMs = quantile(durations, 0.5);
     return {
       case: benchCase.name,
+      ...(benchCase.scale && { scale: benchCase.scale }),
       contestant: name,
       rival: rival === true,
       inputBytes: benchCase.inputBytes,

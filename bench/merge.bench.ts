@@ -2,201 +2,197 @@
  * Merging whole sessions: against maps of other packages, where a session is nothing but a map; and against the time that it takes to read the sessions
  * that are merged. Processor time of this process.
  */
-import { createRequire } from 'node:module';
 import { decodeSession } from '../ts/blob/decode.ts';
 import { encodeSession } from '../ts/blob/encode.ts';
-import { deltaOf, joinDocuments } from '../ts/merge/document.ts';
-import { flattenSession } from '../ts/merge/flatten.ts';
-import { compactSession, mergeSessions, readMerge, showDocument } from '../ts/merge/merge.ts';
-import type { Operation } from '../ts/merge/operations.ts';
-import type { OriginStorage, Session } from '../ts/session/session.ts';
+import { compactSession, mergeSessions } from '../ts/merging.ts';
+import { decodeValue } from '../ts/session/clone/decode.ts';
+import { readRecords } from '../ts/session/clone/records.ts';
+import type { Session } from '../ts/session/session.ts';
 import { generateSession } from './generated-session.ts';
-import type { BenchCase, Contestant, Subject } from './harness.ts';
+import type { BenchCase, Contestant, FigureTable, Subject } from './harness.ts';
+import { type Items, loadMapPeers, type MapPeer } from './merge-peers.ts';
+import { commitTo, countEntries, countRecords, sessionOfItems, sessionOfRecords, withState } from './merge-sessions.ts';
 
 const KEYS = 10_000;
+const RECORDS = 5000;
 const REPLICAS = [2, 8, 32];
-const NOW = 1_790_000_000_000;
-const KEY = { origin: 'https://shop.example', topLevelSite: null };
+/** What takes about a second for each replica is measured up to so many. */
+const MOST_REPLICAS_OF_SLOW = 8;
 
 /** For the runner: see `SubjectModule`. */
 export const needsNode = 'peers are packages for Node, and processor time is read from the process';
 
 /** All cases. */
 export async function subject(): Promise<Subject> {
+  const peers = loadMapPeers();
   const cases: BenchCase[] = [];
-  for (const replicas of REPLICAS) cases.push(await mapCase(replicas));
-  for (const replicas of REPLICAS) cases.push(await sessionCase(replicas));
-  const { before, after } = await historySize();
+  for (const replicas of REPLICAS) cases.push(await mapCase(replicas, peers));
+  const mixed = await withState(generateSession('1 MiB'));
+  for (const replicas of REPLICAS) cases.push(await sessionCase('session of 1 MiB', mixed, changeMixed, replicas));
+  const stored = await withState(sessionOfRecords(RECORD_VALUES));
+  for (const replicas of REPLICAS)
+    cases.push(await sessionCase(`session of ${RECORDS.toLocaleString('en')} records`, stored, changeRecords, replicas, true));
   return {
     name: 'merge',
     baseline: 'mergeSessions',
-    packages: ['yjs', 'loro-crdt'],
+    packages: peers.map(({ name }) => name),
     note:
       `\`map\`: a session of ${KEYS.toLocaleString('en')} storage items, every one overwritten by each replica; blobs in, the merged session out, with its merge state. Peers: ` +
-      'a map of as many keys, one update of each replica in, an object out. `session`: 1 MiB of cookies, items and records, of which each replica changed 5 %; `parse` reads the blobs and is ' +
-      'what merging is held against, `mergeSessions` merges what was read. ' +
-      `The merge state of a session of 10 KiB after 1,000 commits by 50 workers: ${before.toLocaleString('en')} bytes, and ${after.toLocaleString('en')} after \`compact\`.`,
+      'a map of as many keys that all began with, one update of each replica in, an object out. `session`: 1 MiB of cookies, items, records and files, or IndexedDB records alone, of which each ' +
+      `replica changed another 5 %; \`parse\` reads the blobs, which leaves records as bytes, and \`parse, every record\` their values too; \`mergeSessions\` merges what was parsed. Automerge is left out above ${MOST_REPLICAS_OF_SLOW} replicas.`,
+    tables: [await historyTable()],
     cases,
   };
 }
 
-async function mapCase(replicas: number): Promise<BenchCase> {
-  const base = await withState(sessionOf(Object.fromEntries(NAMES.map((name) => [name, 'base']))));
+async function mapCase(replicas: number, peers: readonly MapPeer[]): Promise<BenchCase> {
+  const base: Items = Object.fromEntries(NAMES.map((name) => [name, 'base']));
+  const changed = Array.from({ length: replicas }, (_, replica): Items => {
+    return Object.fromEntries(NAMES.map((name) => [name, `${name} of ${replica}`]));
+  });
+  const session = await withState(sessionOfItems(base));
   const blobs: Uint8Array[] = [];
-  for (let replica = 0; replica < replicas; replica++) {
-    const values = Object.fromEntries(NAMES.map((name) => [name, `${name} of ${replica}`]));
-    blobs.push(await encodeSession(await change(base, sessionOf(values), replica), { framing: 'packed' }));
+  for (const [replica, items] of changed.entries()) blobs.push(await encode(await commitTo(session, sessionOfItems(items), replica)));
+  async function merge(): Promise<Items> {
+    const { session } = await mergeSessions(await parseAll(blobs));
+    return Object.fromEntries(session.storage[0]!.localStorage as readonly [string, string][]);
   }
-  async function merge(): Promise<Session> {
-    const sessions: Session[] = [];
-    for (const blob of blobs) sessions.push(await decodeSession(blob));
-    return (await mergeSessions(sessions)).session;
-  }
+  const able = peers.filter(({ slow }) => !slow || replicas <= MOST_REPLICAS_OF_SLOW);
   return {
     name: `map of ${KEYS.toLocaleString('en')} keys, ${replicas} replicas`,
     inputBytes: null,
     // Which of the concurrent values is shown is each package's own business.
-    agree: (first, other) => first === other && first === KEYS,
-    contestants: [
-      timed('mergeSessions', false, async () => (await merge()).storage[0]!.localStorage.length),
-      ...peerMaps(replicas).map(([name, run]) => timed(name, true, run)),
-    ],
+    agree: (first, other) => isOneOf(first as Items, changed) && isOneOf(other as Items, changed),
+    contestants: [timed('mergeSessions', merge), ...able.map((peer) => peerContestant(peer, base, changed))],
   };
 }
 
-type Run = () => number | Promise<number>;
-
-function peerMaps(replicas: number): [name: string, run: Run][] {
-  const require = createRequire(import.meta.url);
-  const Y = require('yjs') as typeof import('yjs');
-  const { LoroDoc } = require('loro-crdt') as typeof import('loro-crdt');
-  const yjs = Array.from({ length: replicas }, (_, replica) => {
-    const doc = new Y.Doc();
-    doc.clientID = replica + 1;
-    doc.transact(() => {
-      for (const name of NAMES) doc.getMap('map').set(name, `${name} of ${replica}`);
-    });
-    return Y.encodeStateAsUpdate(doc);
-  });
-  const loro = Array.from({ length: replicas }, (_, replica) => {
-    const doc = new LoroDoc();
-    doc.setPeerId(BigInt(replica + 1));
-    for (const name of NAMES) doc.getMap('map').set(name, `${name} of ${replica}`);
-    doc.commit();
-    return doc.export({ mode: 'update' });
-  });
-  return [
-    [
-      'yjs',
-      () => {
-        const doc = new Y.Doc();
-        for (const update of yjs) Y.applyUpdate(doc, update);
-        return Object.keys(doc.getMap('map').toJSON()).length;
-      },
-    ],
-    [
-      'loro-crdt',
-      () => {
-        const doc = new LoroDoc();
-        doc.importBatch(loro);
-        return Object.keys(doc.getMap('map').toJSON() as object).length;
-      },
-    ],
-  ];
+/** Made ready when it is first asked, so that who is left out costs nothing. */
+function peerContestant({ name, slow = false, prepare }: MapPeer, base: Items, changed: readonly Items[]): Contestant {
+  let merge: (() => Items) | null = null;
+  const ready = (): (() => Items) => {
+    merge ??= prepare(base, changed);
+    return merge;
+  };
+  return { ...timed(name, () => ready()()), rival: true, slow };
 }
 
-async function sessionCase(replicas: number): Promise<BenchCase> {
-  const base = await withState(generateSession('1 MiB'));
+/** Whether every key has a value that a replica gave it. */
+function isOneOf(shown: Items, changed: readonly Items[]): boolean {
+  return Object.keys(shown).length === KEYS && NAMES.every((name) => changed.some((items) => items[name] === shown[name]));
+}
+
+async function sessionCase(
+  name: string,
+  base: Session,
+  change: (base: Session, replica: number) => Session,
+  replicas: number,
+  isAllRecords: boolean = false,
+): Promise<BenchCase> {
   const blobs: Uint8Array[] = [];
-  for (let replica = 0; replica < replicas; replica++)
-    blobs.push(await encodeSession(await changeSome(base, replica), { framing: 'packed' }));
-  async function parse(): Promise<Session[]> {
-    const sessions: Session[] = [];
-    for (const blob of blobs) sessions.push(await decodeSession(blob));
-    return sessions;
-  }
-  const parsed = await parse();
+  for (let replica = 0; replica < replicas; replica++) blobs.push(await encode(await commitTo(base, change(base, replica), replica)));
+  const parsed = await parseAll(blobs);
   return {
-    name: `session of 1 MiB, ${replicas} replicas, 5 % changed by each`,
+    name: `${name}, ${replicas} replicas, 5 % changed by each`,
     inputBytes: blobs.reduce((sum, { length }) => sum + length, 0),
-    agree: (first, other) => first === other,
+    // Both see the entries that everybody began with, since values were changed only.
+    agree: (first, other) => first === other && first === countEntries(base),
     contestants: [
-      timed('parse', true, async () => (await parse()).length),
-      timed('mergeSessions', false, async () => ((await mergeSessions(parsed)).session === null ? 0 : replicas)),
+      // Of records alone parsing reads nothing.
+      ...(isAllRecords ? [] : [{ ...timed('parse', async () => countEntries((await parseAll(blobs)).at(-1)!)), rival: true }]),
+      { ...timed('parse, every record', async () => countRead(await parseAll(blobs))), rival: true },
+      timed('mergeSessions', async () => countEntries((await mergeSessions(parsed)).session)),
     ],
   };
 }
 
-function timed(name: string, rival: boolean, run: Run): Contestant {
+function encode(session: Session): Promise<Uint8Array> {
+  return encodeSession(session, { framing: 'packed' });
+}
+
+async function parseAll(blobs: readonly Uint8Array[]): Promise<Session[]> {
+  const sessions: Session[] = [];
+  for (const blob of blobs) sessions.push(await decodeSession(blob));
+  return sessions;
+}
+
+/** Entries of the last one, after the values of every record of all were read. */
+async function countRead(sessions: readonly Session[]): Promise<number> {
+  let values = 0;
+  for (const session of sessions) {
+    values = 0;
+    for (const { stores } of session.storage.flatMap(({ indexedDB }) => indexedDB)) {
+      for (const { records } of stores) {
+        if (records === undefined) continue;
+        for (const { key, value } of readRecords(await records.bytes())) {
+          decodeValue(key);
+          if (decodeValue(value).value !== undefined) values += 1;
+        }
+      }
+    }
+  }
+  const last = sessions.at(-1)!;
+  return countEntries(last) - countRecords(last) + values;
+}
+
+function timed(name: string, run: () => unknown): Contestant {
   async function sample(): Promise<number> {
     const start = process.cpuUsage();
     await run();
     const { user, system } = process.cpuUsage(start);
     return (user + system) / 1000;
   }
-  return { name, rival, run, sample };
+  return { name, run, sample };
 }
 
 /** What is left of the history of a small session. */
-async function historySize(): Promise<{ before: number; after: number }> {
-  let session = await withState(sessionOf(Object.fromEntries(NAMES.slice(0, 100).map((name) => [name, 'x'.repeat(80)]))));
+async function historyTable(): Promise<FigureTable> {
+  let session = await withState(sessionOfItems(Object.fromEntries(NAMES.slice(0, 100).map((name) => [name, 'x'.repeat(80)]))));
   for (let commit = 0; commit < 1000; commit++) {
     const items = Object.fromEntries(session.storage[0]!.localStorage as readonly [string, string][]);
     items[NAMES[commit % 100]!] = `${'x'.repeat(70)} ${commit}`;
-    session = await change(session, sessionOf(items), commit % 50, commit);
+    session = await commitTo(session, sessionOfItems(items), commit % 50, commit);
   }
-  return { before: session.mergeState!.length, after: (await compactSession(session, 'c'.repeat(16))).mergeState?.length ?? 0 };
-}
-
-const NAMES: readonly string[] = Array.from({ length: KEYS }, (_, at) => `item ${at}`);
-
-function sessionOf(items: Readonly<Record<string, string>>): Session {
-  const storage: OriginStorage[] = [{ key: KEY, localStorage: Object.entries(items), indexedDB: [] }];
+  const compacted = await compactSession(session, 'c'.repeat(16));
+  const line = (when: string, { mergeState }: Session): string[] => [when, (mergeState?.length ?? 0).toLocaleString('en')];
   return {
-    ...{
-      id: 'bench',
-      incarnation: 'bench',
-      revision: 0,
-      createdAt: NOW,
-      updatedAt: NOW,
-      source: { tool: 'bench' },
-      cookies: [],
-      storage,
-      tabs: [],
-    },
-    coverage: { cookies: 'complete', tabs: 'complete', storage: [] },
+    title: 'Bytes of the merge state of a session of 10 KiB after 1,000 commits by 50 workers',
+    ...{ names: 1, header: ['', 'bytes'], lines: [line('as it is', session), line('after `compact`', compacted)] },
   };
 }
 
-/** With a merge state of its own, as whatever was merged or committed once. */
-async function withState(session: Session): Promise<Session> {
-  return (await mergeSessions([session])).session;
+const NAMES: readonly string[] = Array.from({ length: KEYS }, (_, at) => `item ${at}`);
+const RECORD_VALUES: readonly RecordValue[] = Array.from({ length: RECORDS }, (_, at) => ({
+  ...{ id: at, title: `An entry of the list, number ${at}`, done: at % 3 === 0 },
+  ...{ tags: ['home', `tag ${at % 17}`], note: 'Lorem ipsum dolor sit amet consetetur. '.repeat(2) },
+}));
+
+interface RecordValue {
+  readonly id: number;
+  readonly title: string;
 }
 
-/** What a replica makes of a session by committing `next`. */
-async function change(base: Session, next: Session, replica: number, counter = 0): Promise<Session> {
-  const { document } = await readMerge(base);
-  const before = new Map((await flattenSession(base)).entries.map(({ key, value }) => [key, value]));
-  const operations = (await flattenSession(next)).entries.flatMap(({ key, kind, path, value }): Operation[] => {
-    if (JSON.stringify(before.get(key)) === JSON.stringify(value)) return [];
-    const sees = (document.entries.get(key)?.candidates ?? []).map(({ dot }) => dot);
-    return [{ kind, path, value, stamp: { time: NOW + counter + replica, count: 0 }, sees }];
-  });
-  const name = (replica + 1).toString(16).padStart(16, '0');
-  const last = document.context.get(name)?.at(-1) ?? 0;
-  const { delta } = deltaOf(document.epoch, operations, { replica: name, counter: last });
-  return (await showDocument(joinDocuments([document, delta]), base)).session;
+/** Every twentieth, another twentieth for each replica. */
+function isChanged(at: number, replica: number): boolean {
+  return at % 20 === replica % 20;
 }
 
-/** Every twentieth cookie and item has another value, another twentieth for each replica. */
-async function changeSome(base: Session, replica: number): Promise<Session> {
-  const isChanged = (at: number): boolean => at % 20 === replica % 20;
-  const cookies = base.cookies.map((cookie, at) => (isChanged(at) ? { ...cookie, value: `${cookie.value}${replica}` } : cookie));
+/** Other values for some cookies and items. */
+function changeMixed(base: Session, replica: number): Session {
+  const cookies = base.cookies.map((cookie, at) => (isChanged(at, replica) ? { ...cookie, value: `${cookie.value}${replica}` } : cookie));
   const storage = base.storage.map((one) => ({
     ...one,
     localStorage: one.localStorage.map(([name, value], at) =>
-      isChanged(at) && typeof value === 'string' ? ([name, `${value}${replica}`] as const) : ([name, value] as const),
+      isChanged(at, replica) && typeof value === 'string' ? ([name, `${value}${replica}`] as const) : ([name, value] as const),
     ),
   }));
-  return change(base, { ...base, cookies, storage }, replica);
+  return { ...base, cookies, storage };
+}
+
+/** Other titles for some records. */
+function changeRecords(base: Session, replica: number): Session {
+  const records = RECORD_VALUES.map((record, at) =>
+    isChanged(at, replica) ? { ...record, title: `${record.title}, changed by ${replica}` } : record,
+  );
+  return { ...base, storage: sessionOfRecords(records).storage };
 }

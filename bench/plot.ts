@@ -11,10 +11,24 @@ import { join } from 'node:path';
 import { renderChart } from './chart.ts';
 import { formatDuration, formatRatio, renderTable } from './figure.ts';
 import type { BenchRow } from './harness.ts';
-import { type BenchReport, describeMachine, type NamedReport, nameRuntime, RESULTS_FOLDER, readReports, rowsByCase } from './report.ts';
+import {
+  type BenchReport,
+  describeMachine,
+  type NamedReport,
+  nameRuntime,
+  RESULTS_FOLDER,
+  readReports,
+  renderFigureTables,
+  rowsByCase,
+} from './report.ts';
+import { renderSeries } from './scaling.ts';
+import { renderScalingChart } from './scaling-chart.ts';
 
 /** Where the charts are shown, from the root of the checkout. */
 export const PAGE_FILE: string = join('docs', 'benchmarks.md');
+
+/** How the name of the file ends that draws what amounts cost, beside the chart of a report that has series. */
+export const SCALING_ENDING: string = '.scaling.svg';
 
 /** Writes all charts and the page of a checkout, and gives the paths written. */
 export async function plotResults(checkout: string): Promise<string[]> {
@@ -24,6 +38,11 @@ export async function plotResults(checkout: string): Promise<string[]> {
     const file = join(checkout, RESULTS_FOLDER, `${name}.svg`);
     await writeFile(file, renderChart(report));
     written.push(file);
+    const scaling = renderScalingChart(report);
+    if (scaling === null) continue;
+    const scalingFile = join(checkout, RESULTS_FOLDER, `${name}${SCALING_ENDING}`);
+    await writeFile(scalingFile, scaling);
+    written.push(scalingFile);
   }
   const page = join(checkout, PAGE_FILE);
   await writeFile(page, fillPage(await readFile(page, 'utf8'), reports));
@@ -72,7 +91,17 @@ function renderRuntime(name: string, report: BenchReport): string {
     '',
     renderLosses(report),
     '',
+    ...renderScaling(file, report),
+    ...renderFigureTables(report),
   ].join('\n');
+}
+
+/** The drawn series and their figures, where a report has some. */
+function renderScaling(file: string, report: BenchReport): string[] {
+  const series = renderSeries(report.rows);
+  return series.length === 0
+    ? []
+    : [`![${report.subject}, ${nameRuntime(report)}: what amounts cost](${file}${SCALING_ENDING})`, '', ...series];
 }
 
 /** One line a case: the fastest of ours, and the fastest rival. What ours loses is bold. */

@@ -7,7 +7,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes, formatDuration, formatRatio, formatSpread, formatThroughput, renderTable } from './figure.ts';
-import type { BenchRow, Measured, SubjectFacts } from './harness.ts';
+import type { BenchRow, FigureTable, Measured, SubjectFacts } from './harness.ts';
 import type { BenchRuntime } from './runtime.ts';
 
 /** The contents of a result file. */
@@ -22,6 +22,8 @@ export interface BenchReport {
   readonly baseline: string;
   readonly note: string;
   readonly rows: readonly BenchRow[];
+  /** Absent where a subject has times only. */
+  readonly tables?: readonly FigureTable[];
 }
 
 /** A report that was read back, with the name of its files without the ending. */
@@ -36,6 +38,7 @@ export const RESULTS_FOLDER: string = join('bench', 'results');
 /** Puts rows together with where and how they were measured. Reads the versions of packages from `node_modules` in the working folder. */
 export function makeReport(subject: SubjectFacts, runtime: BenchRuntime, { rows }: Measured): BenchReport {
   const processors = cpus();
+  const { tables } = subject;
   return {
     subject: subject.name,
     command: runtime.commandFor(subject.name),
@@ -45,6 +48,7 @@ export function makeReport(subject: SubjectFacts, runtime: BenchRuntime, { rows 
     baseline: subject.baseline ?? 'portable',
     note: subject.note,
     rows,
+    ...(tables && tables.length > 0 && { tables }),
   };
 }
 
@@ -96,7 +100,13 @@ export function renderMarkdown(report: BenchReport): string {
     '',
     ...renderTable([header, ...report.rows.map(cellsOf)], 2),
     '',
+    ...renderFigureTables(report),
   ].join('\n');
+}
+
+/** The tables that are no times, each under its title and with an empty line behind it. */
+export function renderFigureTables({ tables = [] }: BenchReport): string[] {
+  return tables.flatMap(({ title, names, header, lines }) => [`${title}:`, '', ...renderTable([header, ...lines], names), '']);
 }
 
 /** The rows of each case, in the order of the cases and of their rows. */

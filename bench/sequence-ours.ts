@@ -1,7 +1,6 @@
 /** Our sequence as one of the peers, with one kernel or the other. */
 
-import { useKernel } from '../ts/kernel/select.ts';
-import { createText, type TextSequence } from '../ts/sequence.ts';
+import { createText, type TextSequence, useKernel } from '../ts/sequence.ts';
 import type { Peer, PeerText } from './sequence-peers.ts';
 
 /** Named by the kernel, which is pinned for the thread whenever a text is made. */

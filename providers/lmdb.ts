@@ -1,7 +1,8 @@
 /**
  * A provider over LMDB (npm lmdb 3.5), an engine inside the process: the one for many values at once. Each value is one frame under the bytes of its key.
  * Writes that come together are one commit; a write with a condition reads and writes inside one transaction. Several processes of one machine may use
- * one store. LMDB trusts its own pages: damage of a value is found, but damage between the values may end the process. Tested in Node on Linux.
+ * one store; who opens it waits for their writes (lmdb/gate.ts). LMDB trusts its own pages: damage of a value is found, but damage between the values may end
+ * the process. Tested in Node on Linux.
  */
 
 import { PspError } from '../ts/errors.ts';
@@ -121,7 +122,7 @@ function lmdbCore(path: string, durability: Durability, timeoutMs: number, now: 
   /** Commits what `body` writes, and makes it durable. */
   function write<T>(body: () => Promise<T>): Promise<T> {
     return reportFailures('write', async () => {
-      const result = await body();
+      const result = await environment!.write(body);
       await environment!.flush();
       return result;
     });

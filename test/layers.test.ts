@@ -74,7 +74,14 @@ const LAYERS: readonly Layer[] = [
     layers: ['providers', 'provider', 'errors'],
     packages: [],
   },
-  { name: 'entry', places: ['ts/index.ts', 'ts/index.workerd.ts', 'ts/portable.ts', 'ts/sequence.ts'], layers: BELOW_ENTRY, packages: [] },
+  {
+    name: 'entry',
+    places: ['index', 'index.workerd', 'portable', 'sequence', 'sequence.workerd', 'merging', 'merging.workerd'].map(
+      (name) => `ts/${name}.ts`,
+    ),
+    layers: BELOW_ENTRY,
+    packages: [],
+  },
   {
     name: 'cli',
     places: ['ts/cli/'],

@@ -1,6 +1,7 @@
 /**
  * The files of LMDB (`data.mdb`, `lock.mdb`) in one folder, opened once for this process however many providers use them: two handles of one environment
- * in one thread would wait for each other for ever. LMDB's lock among processes lets one write at a time and is free again when its holder is killed.
+ * in one thread would wait for each other for ever. LMDB's lock among processes lets one write at a time and is free again when its holder is killed; that
+ * nobody opens the files meanwhile is seen to in `gate.ts`.
  */
 
 import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { PspError } from '../../ts/errors.ts';
 import { Flushing } from './flushing.ts';
+import { openAlone, type Writes } from './gate.ts';
 
 /**
  * What a write waits for. 'full': until it is on the disk, in such an order that the store is whole after a power failure at any moment. 'none': until
@@ -49,6 +51,8 @@ interface KeyBounds {
 /** Files that are open. */
 export interface Environment {
   readonly database: Database;
+  /** Runs `body`, which ends when its writes are committed. Every write goes through here. */
+  write<T>(body: () => Promise<T>): Promise<T>;
   /** Resolves when what is committed now is on the disk; at once where nobody waits for that. */
   flush(): Promise<void>;
   /** Rejects when the folder no longer holds the files that are open: what is written would be gone. */
@@ -57,8 +61,13 @@ export interface Environment {
   release(): Promise<void>;
 }
 
+interface Opened {
+  readonly database: Database;
+  readonly writes: Writes;
+}
+
 interface SharedEnvironment {
-  readonly opening: Promise<Database>;
+  readonly opening: Promise<Opened>;
   readonly durability: Durability;
   readonly flushing: Flushing;
   users: number;
@@ -87,17 +96,19 @@ export async function openEnvironment(path: string, durability: Durability): Pro
   await mkdir(path, { recursive: true, mode: 0o700 });
   const folder = await realpath(path);
   const environment = await take(folder, durability);
-  let database: Database;
+  let opened: Opened;
   let identity: string;
   try {
-    database = await environment.opening;
+    opened = await environment.opening;
     identity = await identityOf(folder);
   } catch (error) {
     await release(folder, environment);
     throw error;
   }
+  const { database, writes } = opened;
   return {
     database,
+    write: (body) => writes.run(body),
     flush: () => (durability === 'full' ? environment.flushing.join(database) : DONE),
     async check() {
       if ((await identityOf(folder)) !== identity) throw new PspError('PROVIDER_UNAVAILABLE', 'lmdb: the files of the store were replaced');
@@ -113,7 +124,7 @@ async function take(folder: string, durability: Durability): Promise<SharedEnvir
     await environment.closing.catch(() => undefined); // Its last user is told.
     environment = shared.get(folder);
   }
-  environment ??= { opening: openDatabase(folder, durability), durability, flushing: new Flushing(), users: 0, closing: null };
+  environment ??= { opening: openFiles(folder, durability), durability, flushing: new Flushing(), users: 0, closing: null };
   if (environment.durability !== durability) {
     throw new PspError('PROVIDER_UNAVAILABLE', `lmdb: this process has the store open with durability '${environment.durability}'`);
   }
@@ -130,13 +141,19 @@ async function release(folder: string, environment: SharedEnvironment): Promise<
 }
 
 async function closeDatabase({ opening, flushing }: SharedEnvironment): Promise<void> {
-  const database = await opening.catch(() => null); // Whoever asked for it was told.
-  if (database === null) return;
+  const opened = await opening.catch(() => null); // Whoever asked for it was told.
+  if (opened === null) return;
+  const { database, writes } = opened;
   try {
     await flushing.join(database);
   } finally {
     await database.close();
+    writes.close();
   }
+}
+
+function openFiles(folder: string, durability: Durability): Promise<Opened> {
+  return openAlone(folder, async (writes) => ({ database: await openDatabase(folder, durability), writes }));
 }
 
 async function openDatabase(folder: string, durability: Durability): Promise<Database> {

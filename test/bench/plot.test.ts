@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { renderChart } from '../../bench/chart.ts';
 import { formatDuration, formatRatio } from '../../bench/figure.ts';
-import { fillPage, PAGE_FILE } from '../../bench/plot.ts';
+import { fillPage, PAGE_FILE, SCALING_ENDING } from '../../bench/plot.ts';
 import { type BenchReport, type NamedReport, nameRuntime, RESULTS_FOLDER, readReports } from '../../bench/report.ts';
+import { renderScalingChart } from '../../bench/scaling-chart.ts';
 import { listSubjects } from '../../bench/subjects.ts';
+import { readXml } from './xml.ts';
 
 const reports = await readReports(RESULTS_FOLDER);
 const page = readFileSync(PAGE_FILE, 'utf8');
@@ -78,6 +80,22 @@ describe('the page', () => {
     expect(fillPage(filled, [{ name: 'example', report: losing }])).toContain('Slower than portable: wasm at small (0.50).');
   });
 
+  it('gets the picture and the costs of a series, and tables of figures that are no times', () => {
+    const scaled = [10, 100, 1000].map((amount) => ({
+      ...rowOf(`sort ${amount}`, 'wasm', amount, 1, null),
+      scale: { series: 'sort', unit: 'items', amount },
+    }));
+    const tables = [{ title: 'Bytes of it', names: 1, header: ['package', 'bytes'], lines: [['wasm', '12']] }];
+    const report = { ...EXAMPLE, rows: [...EXAMPLE.rows, ...scaled], tables };
+    const filled = fillPage('<!-- results of example -->\n<!-- end of results -->\n', [{ name: 'example', report }]);
+    expect(filled).toContain('![example, Node 20.20.2: what amounts cost](../bench/results/example.scaling.svg)');
+    expect(filled).toContain('sort, against the number n of items:');
+    expect(filled).toContain('Bytes of it:');
+    expect(tablesOf(filled).slice(1)).toEqual([[['wasm', '10.0 ms', '100 ms', '1.00 s', 'n^1.00']], [['wasm', '12']]]);
+    const plain = fillPage('<!-- results of example -->\n<!-- end of results -->\n', [{ name: 'example', report: EXAMPLE }]);
+    expect(plain).not.toContain('scaling');
+  });
+
   it('folds the results of further runtimes, and says where there are none', () => {
     const deno = { ...EXAMPLE, runtime: 'Deno 2.9.5, V8 14' };
     const named = [
@@ -119,7 +137,14 @@ describe('what is committed', () => {
       expect(barsOf(svg), name).toHaveLength(report.rows.length);
     }
     const charts = (await readdir(RESULTS_FOLDER)).filter((file) => file.endsWith('.svg'));
-    expect(charts.sort()).toEqual(reports.map(({ name }) => `${name}.svg`).sort());
+    const scaled = reports.filter(({ report }) => renderScalingChart(report) !== null);
+    expect(charts.sort()).toEqual(
+      [...reports.map(({ name }) => `${name}.svg`), ...scaled.map(({ name }) => `${name}${SCALING_ENDING}`)].sort(),
+    );
+    for (const { name, report } of scaled) {
+      const svg = readFileSync(join(RESULTS_FOLDER, `${name}${SCALING_ENDING}`), 'utf8');
+      expect(svg === renderScalingChart(report), `${name}${SCALING_ENDING} is not what --plot makes of its report`).toBe(true);
+    }
   });
 
   it('is what docs/benchmarks.md shows: `npm run bench -- --plot`', () => {
@@ -184,29 +209,4 @@ function tablesOf(markdown: string): string[][][] {
           .map((cell) => cell.trim()),
       ),
   );
-}
-
-/** The name of the root element. Throws unless the text is well-formed: tags nested and closed, attributes quoted, `&` and `<` escaped. */
-function readXml(xml: string): string {
-  const open: string[] = [];
-  const roots: string[] = [];
-  let at = 0;
-  for (const match of xml.matchAll(/<(\/?)([\w:-]+)((?:\s+[\w:-]+="[^"<&]*(?:&\w+;[^"<&]*)*")*)\s*(\/?)>/g)) {
-    checkText(xml.slice(at, match.index));
-    at = match.index + match[0].length;
-    const [, closes, name = '', , empty] = match;
-    if (closes !== '') {
-      if (open.pop() !== name) throw new Error(`</${name}> closes nothing`);
-    } else {
-      if (open.length === 0) roots.push(name);
-      if (empty === '') open.push(name);
-    }
-  }
-  checkText(xml.slice(at));
-  if (open.length > 0 || roots.length !== 1) throw new Error(`${open.length} elements are open, ${roots.length} roots`);
-  return roots[0]!;
-}
-
-function checkText(text: string): void {
-  if (/<|>|&(?!(?:amp|lt|gt|quot);)/.test(text)) throw new Error(`not escaped: ${text}`);
 }

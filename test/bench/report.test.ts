@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatBytes, formatDuration, formatSpread } from '../../bench/figure.ts';
-import { type Measured, runSubject, type Subject } from '../../bench/harness.ts';
+import { type Measured, runSubject, type Subject, type SubjectFacts } from '../../bench/harness.ts';
 import { publish, readReports } from '../../bench/report.ts';
 import { describeChromium, describeRuntime } from '../../bench/runtime.ts';
 import { caseOf, subjectOf } from './example.ts';
@@ -65,6 +65,27 @@ describe('the report', () => {
     const [written] = await readReports(folder);
     expect(written?.report.versions).toEqual({ tinybench: version });
     await expect(publish({ ...subject, packages: ['not-installed'] }, NODE_20, measured, false, folder)).rejects.toThrow('not-installed');
+  });
+
+  it('has the figures that are no times in tables of their own, as they are after the run', async () => {
+    const { subject, measured } = await measureExample();
+    let isRun = false;
+    const told: SubjectFacts = {
+      ...{ name: subject.name, note: subject.note },
+      get tables() {
+        const lines = [['wasm', isRun ? '126,546' : '']];
+        return [{ title: 'Bytes of everything', names: 1, header: ['package', 'document'], lines }];
+      },
+    };
+    isRun = true;
+    const markdown = await publish(told, NODE_20, measured, false, folder);
+    expect(markdown.slice(markdown.indexOf('Bytes of'))).toBe(
+      ['Bytes of everything:', '', '| package | document |', '| ------- | -------: |', '| wasm    |  126,546 |', ''].join('\n'),
+    );
+    const [written] = await readReports(folder);
+    expect(written?.report.tables).toEqual(told.tables);
+    expect(await publish({ ...subject, tables: [] }, NODE_20, measured, false, folder)).not.toContain('Bytes');
+    expect((await readReports(folder))[0]?.report).not.toHaveProperty('tables');
   });
 
   it('of a quick look is not written, says so, and says who was left out', async () => {

@@ -3,23 +3,13 @@ import { decodeSession } from '../../ts/blob/decode.ts';
 import type { PspError } from '../../ts/errors.ts';
 import { RECORDS_MEDIA_TYPE } from '../../ts/session/clone/records.ts';
 import { type Cookie, type ObjectStore, type Section, type Session, section } from '../../ts/session/session.ts';
+import { PLAIN_COOKIE } from '../session/plain-cookie.ts';
 import { bytesOf, failureOf, sha256, textFrom } from './fixture.ts';
 
 /** Planted in names and values: no message and no header may hold it. */
 export const SECRET = 'S3CRET';
 export const KEY = { origin: 'https://app.example', topLevelSite: null };
-export const COOKIE: Cookie = {
-  name: `__Host-${SECRET}`,
-  value: SECRET,
-  domain: 'app.example',
-  hostOnly: true,
-  path: '/',
-  secure: true,
-  httpOnly: true,
-  sameSite: 'lax',
-  expiresAt: 1_767_225_600_000,
-  partitionKey: null,
-};
+export const COOKIE: Cookie = { ...PLAIN_COOKIE, name: `__Host-${SECRET}`, value: SECRET, expiresAt: 1_767_225_600_000 };
 
 /** A store of the schema that all of these have. */
 export function store(name: string, records?: Section): ObjectStore {

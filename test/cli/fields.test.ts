@@ -7,6 +7,7 @@ import { encodeSession } from '../../ts/blob/encode.ts';
 import { integrityTag } from '../../ts/envelope/integrity.ts';
 import { formatKey, formatMacKey, generateKey, generateMacKey } from '../../ts/envelope/key.ts';
 import type { Session } from '../../ts/session/session.ts';
+import { PLAIN_COOKIE } from '../session/plain-cookie.ts';
 import { freshFolder } from './fixture.ts';
 import { expectFailure, psp, type Run } from './run.ts';
 
@@ -14,18 +15,7 @@ const KEY = formatKey(generateKey('home'));
 const WITH_KEY = { env: { PSP_KEY: KEY } };
 const SECRET = 'the-token-of-ada';
 
-const cookie = (name: string, value: string): Session['cookies'][number] => ({
-  name,
-  value,
-  domain: 'app.example',
-  hostOnly: true,
-  path: '/',
-  secure: true,
-  httpOnly: true,
-  sameSite: 'lax',
-  expiresAt: null,
-  partitionKey: null,
-});
+const cookie = (name: string, value: string): Session['cookies'][number] => ({ ...PLAIN_COOKIE, name, value });
 
 const sessionOf = (token: string): Session => ({
   id: 'ada',

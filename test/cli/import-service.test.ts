@@ -39,6 +39,18 @@ describe.skipIf(!hasRedis('psp import into Redis'))('Redis', () => {
     await roundTrip(`redis://${server.host}:${server.port}/0?prefix=cli:`, { REDIS_PASSWORD: 'redis-secret' }, 'redis-secret');
     expect(await server.ask('EXISTS', 'cli:session-0000')).toBe(1);
   });
+
+  test('an export that cannot write its list ends, with its connection', async () => {
+    const server = await startRedis();
+    onTestFinished(() => server.stop());
+    const folder = freshFolder();
+    for (const name of ['in', 'out', 'out/sessions.jsonl']) mkdirSync(join(folder, name));
+    writeFileSync(join(folder, 'key'), formatKey(KEY));
+    writeFileSync(join(folder, 'in', 'one.pspb'), await blobOf('one'));
+    const store = ['--store', `redis://${server.host}:${server.port}/0`];
+    expect(await psp(['import', 'in', ...store, '--key-file', 'key'], { cwd: folder })).toMatchObject({ status: 0 });
+    expectFailure(await psp(['export', 'out', ...store], { cwd: folder, timeoutMs: 30_000 }), 'FILE_WRITE');
+  });
 });
 
 describe.skipIf(requireMiniflare('psp import into R2') === null)('R2', () => {

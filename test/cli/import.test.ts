@@ -12,7 +12,7 @@ import { seal } from '../../ts/envelope/seal.ts';
 import { sessionStore } from '../../ts/store/session-store.ts';
 import type { SessionStore } from '../../ts/store/store.ts';
 import { keyOf } from '../envelope/fixture.ts';
-import { blobOf, idsOf, sealedItem, storedIds } from '../store/import-fixture.ts';
+import { blobOf, idsOf, sealedItem, storedIds, validSession } from '../store/import-fixture.ts';
 import { KEY } from '../store/store-fixture.ts';
 import { freshFolder } from './fixture.ts';
 import { builtProgram, expectFailure, psp, type Run } from './run.ts';
@@ -64,6 +64,22 @@ describe('psp import', () => {
     const other = ['import', 'single', '--store', 'store', '--key-file', 'key', '--on-conflict', 'replace', '--namespace', 'n'];
     expect(await json(other)).toMatchObject({ created: 1 });
     expect(await storedIds(storeIn('store', 'n'))).toEqual(['single']);
+  });
+
+  test('merge joins what is stored with what comes, and counts it; threads make no difference', async () => {
+    await writeBlobs(['a', 'b']);
+    await importTo('store', ['in']);
+    const [cookie] = validSession('a').cookies;
+    writeFileSync(
+      file('a.pspb'),
+      await blobOf('a', 'packed', { cookies: [{ ...cookie!, name: 'added' }], updatedAt: validSession('a').updatedAt + 1 }),
+    );
+    const { stdout } = await importTo('store', ['a.pspb', '--on-conflict', 'merge', '--threads', '1']);
+    expect(stdout).toMatch(/^imported 1 \(.* read\), 1 joined with what is stored under that id, 0 failed\n$/);
+    const names = (await storeIn('store').get('a'))!.session.cookies.map(({ name }) => name);
+    expect(names.sort()).toEqual(['added', ...validSession('a').cookies.map(({ name }) => name)].sort());
+    const again = await json(['import', 'in', 'a.pspb', '--store', 'store', '--key-file', 'key', '--on-conflict', 'merge']);
+    expect(again).toMatchObject({ created: 0, merged: 0, kept: 3 });
   });
 
   test('a bad file stops nothing: it is named with its code, and the exit status is 1', async () => {
@@ -119,7 +135,9 @@ describe('psp import', () => {
     ['a store of no kind', ['import', 'in', '--store', 'ftp://x', '--clear'], 'USAGE'],
     ['a password in the name of a store', ['import', 'in', '--store', 'redis://:secret@localhost', '--clear'], 'USAGE'],
     ['a level of no kind', ['import', 'in', '--store', 'store', '--clear', '--verify', 'some'], 'USAGE'],
-    ['merge, which is not there yet', ['import', 'in', '--store', 'store', '--clear', '--on-conflict', 'merge'], 'PROVIDER_UNSUPPORTED'],
+    ['merge without reading', ['import', 'in', '--store', 'store', '--clear', '--on-conflict', 'merge', '--verify', 'hashes'], 'USAGE'],
+    ['restamp without merge', ['import', 'in', '--store', 'store', '--clear', '--restamp'], 'USAGE'],
+    ['too many threads', ['import', 'in', '--store', 'store', '--clear', '--threads', '65'], 'USAGE'],
     ['a folder that is not there', ['import', 'gone', '--store', 'store', '--clear'], 'FILE_READ'],
     ['no key', ['import', 'in', '--store', 'store'], 'KEY_MISSING'],
     ['s3 without its variables', ['import', 'in', '--store', 's3://bucket/x', '--clear'], 'USAGE'],

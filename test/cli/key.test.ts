@@ -183,12 +183,27 @@ describe('where a key comes from', () => {
     expect(piped).toMatchObject({ status: 0, stderr: '' });
   });
 
+  test('one passphrase of a descriptor opens the file of the key and that of the MAC key', async () => {
+    const folder = freshFolder();
+    await blob(folder);
+    const sealed = ['--passphrase-file', 'passphrase', '--kdf', 'pbkdf2-sha256'];
+    for (const args of [
+      ['-o', 'own'],
+      ['-o', 'mac', '--mac'],
+    ])
+      expect(await psp(['key', 'new', ...args, ...sealed], { cwd: folder })).toMatchObject({ status: 0 });
+    const keys = ['--key-file', 'own', '--mac-key-file', 'mac', '--passphrase-fd', '3'];
+    const tagged = await withFds(folder, '3< <(cat passphrase)', ['seal', 'key', '-o', 'out', '--tag', 'tag', ...keys]);
+    expect(tagged).toMatchObject({ status: 0, stderr: '' });
+  });
+
   test.each<[string, readonly string[], string]>([
     ['a descriptor that is not open', ['--key-fd', '77'], 'KEY_FILE'],
     ['standard output', ['--key-fd', '1'], 'USAGE'],
     ['a descriptor that is no number', ['--key-fd', '3x'], 'USAGE'],
     ['a file and a descriptor', ['--key-file', 'key', '--key-fd', '0'], 'USAGE'],
     ['one descriptor for two secrets', ['--key-fd', '0', '--passphrase-fd', '00'], 'USAGE'],
+    ['one descriptor for a key and a MAC key', ['--tag', 'tag', '--key-fd', '0', '--mac-key-fd', '0'], 'USAGE'],
     ['a key as an argument', ['--key', 'x'], 'USAGE'],
     ['a passphrase as an argument', ['--passphrase=x'], 'USAGE'],
     ['a MAC key as an argument', ['--mac-key', 'x'], 'USAGE'],

@@ -13,6 +13,7 @@ import { validateSession } from '../../ts/session/check.ts';
 import { hasError } from '../../ts/session/issue.ts';
 import type { Session } from '../../ts/session/session.ts';
 import { openFields, sealFields } from '../../ts/store/field-file.ts';
+import { databaseOf, storeOf } from '../merge/worker.ts';
 import { freshFolder } from './fixture.ts';
 import { expectNoSecret } from './leak.ts';
 import { baseSession, contentOf, ran, SECRETS, withItems, withToken, writeSessions } from './merge-fixture.ts';
@@ -197,5 +198,73 @@ describe('psp merge', () => {
     await expect(ran(runMerge, a, join(folder, 'nowhere'), '-o', out)).rejects.toMatchObject({ code: 'FILE_READ' });
     await expect(ran(runMerge, a, bad, '-o', out)).rejects.toMatchObject({ code: 'KEY_MISSING' });
     expect(existsSync(out)).toBe(false);
+  });
+});
+
+describe('psp merge of what comes from ahead of this clock', () => {
+  const DAY = 86_400_000;
+  const later = (session: Session, ms: number): Session => ({ ...session, updatedAt: Date.now() + ms });
+
+  test('M7: is refused with MERGE_DRIFT, which says how to go on; nothing is written', async () => {
+    const folder = freshFolder();
+    const paths = await writeSessions(folder, { base, ours, theirs: later(theirs, DAY) });
+    const out = join(folder, 'out.psp');
+    for (const args of [
+      [paths[1] as string, paths[2] as string, '-o', out],
+      ['--git', ...paths],
+    ]) {
+      const before = readFileSync(paths[1] as string);
+      const failure = await ran(runMerge, ...args).catch((error: unknown) => error);
+      expect(failure).toMatchObject({
+        code: 'MERGE_DRIFT',
+        message: expect.stringMatching(/set the clock of this machine, or, .* --restamp/),
+      });
+      expect(existsSync(out)).toBe(false);
+      expect(readFileSync(paths[1] as string).equals(before)).toBe(true);
+    }
+  });
+
+  test('M7: with --restamp it is merged, keeps its order, and does not win over what is written from now on', async () => {
+    const first = later(ours, DAY);
+    const second = later(withToken(base, SECRETS.theirs, 0), DAY + 1000);
+    const { session } = await merged({ base: later(base, DAY - 1000), first, second }, '--restamp', '--policy', 'last-writer');
+    expect(session.updatedAt).toBeLessThanOrEqual(Date.now());
+    expect(session.cookies[0]?.value).toBe(SECRETS.theirs);
+    const after = { ...withToken(session, SECRETS.ours, 0), updatedAt: Date.now() + 1000 };
+    expect((await merged({ session, after })).session.cookies[0]?.value).toBe(SECRETS.ours);
+  });
+});
+
+describe('psp merge and records that were inserted under one generated key', () => {
+  const { mergeState: _, ...plain } = base;
+  const withRecord = (text: string | null, afterMs: number): Session => {
+    const records = [[1, 'one'], ...(text === null ? [] : [[2, text]])] as [number, string][];
+    const store = storeOf('cart', records, { autoIncrement: true, keyGenerator: records.length + 1 });
+    const storage = plain.storage.map((one) => ({ ...one, indexedDB: [databaseOf([store])] }));
+    return { ...plain, updatedAt: plain.updatedAt + afterMs, storage };
+  };
+  const sides = { base: withRecord(null, 0), ours: withRecord('of ours', 1000), theirs: withRecord('of theirs', 2000) };
+  const counted = ({ storage }: Session) => storage[0]?.indexedDB[0]?.stores[0];
+
+  test('M13: both are kept, one is shown, and it is said how the other gets a key of its own', async () => {
+    const { session, text } = await merged(sides);
+    expect(counted(session)).toMatchObject({ recordCount: 2, keyGenerator: 3 });
+    expect(text).toMatch(/^1 of them lost a generated key to another record: --rekey gives them keys of their own$/m);
+  });
+
+  test('M13: with --rekey both are there, and the log says what went where', async () => {
+    const folder = freshFolder();
+    const key = join(folder, 'key');
+    writeFileSync(key, formatKey(generateKey()), { mode: 0o600 });
+    const { session, text } = await merged(sides, '--rekey', '--log', join(folder, 'log'), '--key-file', key);
+    expect(counted(session)).toMatchObject({ recordCount: 3, keyGenerator: 4 });
+    expect(text).toMatch(/^1 records have got keys of their own$/m);
+    expect(text).not.toContain('do not fit');
+    const lines = readFileSync(join(folder, 'log'), 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { rule: 'generated-key', pointer: expect.stringMatching(/^\/record\//), movedTo: expect.stringMatching(/^\/record\//) },
+    ]);
+    const json = JSON.parse((await merged(sides, '--rekey', '--json')).text) as unknown;
+    expect(json).toMatchObject({ rekeyed: 1, parked: [] });
   });
 });

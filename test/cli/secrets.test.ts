@@ -111,6 +111,22 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     expect(typed.status).toBe(0);
   });
 
+  test('merging, its log and the lines for git diff show none', async () => {
+    const sides = await Promise.all(
+      ['one', 'two'].map(async (name) => {
+        const cookies = session.cookies.map((cookie) => ({ ...cookie, value: `${cookie.value}${name}` }));
+        return write(`${name}.psp`, await seal(await encodeSession({ ...session, cookies }), KEY));
+      }),
+    );
+    for (const json of [[], ['--json']]) {
+      await quiet(0, ['merge', ...sides, '-o', file('merged.psp'), '--log', file('merge-log'), ...json]);
+      await quiet(0, ['log', file('merge-log'), ...json]);
+      await quiet(0, ['log', file('merge-log'), '--verify', '--session', file('merged.psp'), ...json]);
+    }
+    for (const env of [{}, { PSP_KEY: formatKey(KEY) }]) await quiet(0, ['show', file('merged.psp')], { env });
+    for (const one of sides) rmSync(one);
+  });
+
   test('a clear blob shows none when it is inspected, though it is not sealed', async () => {
     const clear = write('clear.psp', await encodeSession(session));
     await quiet(0, ['inspect', clear], {});

@@ -15,6 +15,12 @@ const GROUP = 'conformance of redis';
 
 const CAPABILITIES = { conditionalPut: true, conditionalDelete: true, touch: true, ranges: true, strongReads: true, maxKeyBytes: 512 };
 
+/**
+ * How long a connection with a fault on it may owe an answer before it is given up, in place of 10 s. What a fault does
+ * to a call does not depend on it, and most of the time of this file would be waiting for it.
+ */
+const SILENCE_MS = 2500;
+
 if (hasRedis(GROUP)) {
   const password = randomBytes(16).toString('hex');
   const server = await startRedis({ password });
@@ -74,7 +80,8 @@ function subjectOf(
     name,
     async make({ now }) {
       const keyPrefix = tag + newPrefix();
-      const open = (address?: Address) => redis({ ...target(address), keyPrefix, now });
+      const limit = (address?: Address) => (address === undefined ? {} : { timeoutMs: SILENCE_MS });
+      const open = (address?: Address) => redis({ ...target(address), keyPrefix, now, ...limit(address) });
       return { provider: open(), again: async (address) => open(address), ...writerOf('redis', { ...target(), keyPrefix }) };
     },
     capabilities: CAPABILITIES,

@@ -22,19 +22,20 @@ const MISTAKES: readonly (readonly [ClientMistake, string])[] = [
   ['waits for ever', 'black-hole-times-out'],
 ];
 
-describe('the fault cases', () => {
-  test('pass a client that looks at what it gets', { timeout: 120_000 }, async () => {
-    const { passed, failed } = await runSuite(await lineSubject(null), isFault);
+// At the same time: most of their time is waiting for what a fault has made silent.
+describe.concurrent('the fault cases', () => {
+  test('pass a client that looks at what it gets', { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
+    const { passed, failed } = await runSuite(await lineSubject(null, onTestFinished), isFault);
     expect([...failed].map(([name, error]) => `${name}: ${error}`)).toEqual([]);
     expect(passed).toEqual(faults.cases.map((one) => one.name));
   });
 
-  test('know a case for each mistake', () => {
+  test('know a case for each mistake', ({ expect }) => {
     for (const [, caughtBy] of MISTAKES) expect(isFault(caughtBy)).toBe(true);
   });
 
-  test.each(MISTAKES)('a client that %s is failed by %s', { timeout: 120_000 }, async (mistake, caughtBy) => {
-    const { failed } = await runSuite(await lineSubject(mistake), (name) => name === caughtBy, 6000);
+  test.for(MISTAKES)('a client that %s is failed by %s', { timeout: 120_000 }, async ([mistake, caughtBy], { expect, onTestFinished }) => {
+    const { failed } = await runSuite(await lineSubject(mistake, onTestFinished), (name) => name === caughtBy, 6000);
     expect([...failed.keys()]).toEqual([caughtBy]);
     // By what it looks at, and not because the mutant cannot run at all.
     expect(failed.get(caughtBy)).toSatisfy(isFailedExpectation);
@@ -89,11 +90,11 @@ function isFault(name: string): boolean {
   return faults.cases.some((one) => one.name === name);
 }
 
-async function lineSubject(mistake: ClientMistake | null): Promise<ConformanceSubject> {
+async function lineSubject(mistake: ClientMistake | null, atEnd: typeof onTestFinished): Promise<ConformanceSubject> {
   let serving = memory();
   // One address for all cases; each case has values of its own behind it.
   const service = await serve(new Proxy(memory(), { get: (_, name) => Reflect.get(serving, name) as unknown }));
-  onTestFinished(() => service.stop());
+  atEnd(() => service.stop());
   return {
     name: mistake ?? 'sound',
     async make({ now }) {

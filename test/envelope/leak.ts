@@ -28,6 +28,17 @@ export function showingsOfError(error: Error): string[] {
   return [String(error), error.stack ?? '', JSON.stringify(error), inspect(error, { showHidden: true, depth: 9 }), ...causes];
 }
 
+/** Bytes 0xa7 and 0x5d, of which the keys of these tests are made: in hex, as decimal lists, in Base64. */
+const KEY_BYTES = /(a7){3}|(5d){3}|167,\s*167|93,\s*93|p6en|XV1d/i;
+
+/** Fails when `error`, however it is printed, shows `plaintext` or a key of bytes 0xa7 or 0x5d. */
+export function expectKept(error: Error, plaintext: string): void {
+  for (const shown of showingsOfError(error)) {
+    expect(shown).not.toContain(plaintext);
+    expect(shown).not.toMatch(KEY_BYTES);
+  }
+}
+
 /** Fails when one of `texts` shows 4 bytes of `secret` in a row: in hex, Base64, decimal lists, or as the text that they are. */
 export function expectNoSecret(texts: readonly string[], secret: Uint8Array): void {
   const bytes = Buffer.from(secret);

@@ -2,4 +2,6 @@
 import { beforeEach } from 'vitest';
 import { useEngine } from '../../ts/envelope/engine.ts';
 
+// For what a file looks at when it is loaded.
+useEngine('noble');
 beforeEach(() => useEngine('noble'));

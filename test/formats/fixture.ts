@@ -4,24 +4,14 @@ import { expect } from 'vitest';
 import { PspError } from '../../ts/errors.ts';
 import { cookieIdentity } from '../../ts/session/identity.ts';
 import type { Cookie, Session } from '../../ts/session/session.ts';
+import { PLAIN_COOKIE } from '../session/plain-cookie.ts';
 
 export const OPTIONS = { id: 'session-1', incarnation: 'incarnation-1', now: 1_700_000_000_000 };
 
 /** Planted in values, names and paths: no message, pointer or reason may hold it. */
 export const SECRET = 'S3CRET';
 
-export const COOKIE: Cookie = {
-  name: 'sid',
-  value: SECRET,
-  domain: 'app.example',
-  hostOnly: true,
-  path: '/',
-  secure: true,
-  httpOnly: true,
-  sameSite: 'lax',
-  expiresAt: null,
-  partitionKey: null,
-};
+export const COOKIE: Cookie = { ...PLAIN_COOKIE, value: SECRET };
 
 export function sessionWith(parts: Partial<Session>): Session {
   return {

@@ -1,13 +1,10 @@
-/** Which kernel runs, when that is decided, and what a bundler keeps of it. Each test loads the modules anew: they hold the choice. */
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+/** Which kernel for Base64 and differences runs, when that is decided, and what a bundler keeps of it. Each test loads the modules anew: they hold the choice. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BASE64_SIMD_WASM } from '../../ts/kernel/generated/base64-simd-wasm.ts';
-import { DIFF_SIMD_WASM } from '../../ts/kernel/generated/diff-simd-wasm.ts';
 import type { KernelKind } from '../../ts/kernel/kernel.ts';
-import { inlinedModule } from '../../ts/kernel/wasm.ts';
+import { type Bundle, bundleProgram } from '../package/bundle.ts';
+import { CHECKOUT } from '../package/packed.ts';
+import { countCompilations, forbidCompiling, readModule, refuseCompilation, withoutSimd } from './engine.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LARGE = new Uint8Array(300).fill(0x61);
 
 beforeEach(() => {
@@ -64,8 +61,8 @@ describe('useKernel', () => {
       expect(activeKernel()).toEqual({ kind, reason: 'pinned' });
       expect(encodeBase64(LARGE).length).toBe(400);
     }
-    // Base64 and differences without and with SIMD, and the one module of sequences.
-    expect(compiled()).toBe(5);
+    // Base64 and differences, without and with SIMD.
+    expect(compiled()).toBe(4);
   });
 
   it('throws KERNEL_UNAVAILABLE with the cause when it cannot, and leaves the choice alone', async () => {
@@ -103,15 +100,12 @@ describe('the kernels', () => {
     expect(compiled()).toBe(1);
     expect(activeKernel('diff')).toEqual({ kind: 'wasm-simd', reason: 'chosen' });
     expect(compiled()).toBe(2);
-    expect(activeKernel('sequence')).toEqual({ kind: 'wasm', reason: 'chosen' });
-    expect(compiled()).toBe(3);
-    const active = () => (['base64', 'diff', 'sequence'] as const).map((name) => activeKernel(name));
+    const active = () => (['base64', 'diff'] as const).map((name) => activeKernel(name));
     useKernel('portable');
-    expect(active()).toEqual(Array(3).fill({ kind: 'portable', reason: 'pinned' }));
+    expect(active()).toEqual(Array(2).fill({ kind: 'portable', reason: 'pinned' }));
     useKernel('wasm-simd');
-    expect(active().map(({ kind }) => kind)).toEqual(['wasm-simd', 'wasm-simd', 'wasm']);
-    expect(new Set(active().map(({ reason }) => reason))).toEqual(new Set(['pinned']));
-    expect(compiled()).toBe(3);
+    expect(active()).toEqual(Array(2).fill({ kind: 'wasm-simd', reason: 'pinned' }));
+    expect(compiled()).toBe(2);
   });
 
   it('work behind the functions of current.ts', async () => {
@@ -125,10 +119,6 @@ describe('the kernels', () => {
       ]);
       expect([...current.diffIds(Uint32Array.of(1, 2, 3), Uint32Array.of(1, 3)).hunks]).toEqual([1, 2, 1, 1]);
       expect([...current.internElements(json([1, 2]), json([2, 3])).idsB]).toEqual([1, 2]);
-      const text = current.createSequence({ high: 0, low: 1 }, 'text');
-      text.edit(Int32Array.of(0, 0, 3), 1, Uint16Array.of(97, 98, 99));
-      expect(text.length).toBe(3);
-      text.free();
       const target = new Uint8Array(4);
       expect(current.encodeBase64Into(LARGE.subarray(0, 3), target)).toBe(4);
       expect(current.decodeBase64Into(target, new Uint8Array(3))).toBe(3);
@@ -144,11 +134,10 @@ describe('useModule', () => {
     ['base64-simd', 'wasm-simd'],
     ['diff', 'wasm'],
     ['diff-simd', 'wasm-simd'],
-    ['sequence', 'wasm'],
   ] as const)('uses %s, compiled or as bytes, where compiling its own is forbidden', async (name, kind) => {
     const bytes = await readModule(name);
     const compiled = new WebAssembly.Module(bytes);
-    const kernel = name === 'sequence' ? name : name.startsWith('diff') ? 'diff' : 'base64';
+    const kernel = name.startsWith('diff') ? 'diff' : 'base64';
     const other = kernel === 'base64' ? 'diff' : 'base64';
     const { activeKernel, encodeBase64, useModule } = await import('../../ts/kernel/select.ts');
     useModule(bytes);
@@ -163,9 +152,7 @@ describe('useModule', () => {
   });
 
   it('lets useKernel pin what was given', async () => {
-    const modules = await Promise.all(
-      ['base64-simd', 'diff-simd', 'sequence'].map(async (name) => new WebAssembly.Module(await readModule(name))),
-    );
+    const modules = await Promise.all(['base64-simd', 'diff-simd'].map(async (name) => new WebAssembly.Module(await readModule(name))));
     forbidCompiling();
     const { activeKernel, useKernel, useModule } = await import('../../ts/kernel/select.ts');
     for (const module of modules) useModule(module);
@@ -178,7 +165,8 @@ describe('useModule', () => {
   it('refuses anything else as a mistake of the caller, and leaves the choice alone', async () => {
     const { activeKernel, useModule } = await import('../../ts/kernel/select.ts');
     const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
-    for (const wrong of [null, 'base64.wasm', {}, new Uint8Array(10), empty, new WebAssembly.Module(empty)]) {
+    const sequence = await readModule('sequence');
+    for (const wrong of [null, 'base64.wasm', {}, new Uint8Array(10), empty, new WebAssembly.Module(empty), sequence]) {
       expect(() => useModule(wrong as Uint8Array<ArrayBuffer>)).toThrow(TypeError);
     }
     expect(activeKernel()).toEqual({ kind: 'wasm-simd', reason: 'chosen' });
@@ -237,82 +225,13 @@ describe('a bundle', () => {
   });
 });
 
+function bundle(contents: string): Promise<Bundle> {
+  return bundleProgram(contents, CHECKOUT);
+}
+
 /** How ts/index.ts exports a function that may encode or decode. */
 const ENTRY = `
   import { encodeBase64 } from './ts/kernel/current.ts';
   import { withCompiledBase64 } from './ts/kernel/select.ts';
   const encode = /* @__PURE__ */ withCompiledBase64(encodeBase64);
 `;
-
-async function bundle(contents: string): Promise<{ text: string; inputs: string[] }> {
-  const result = await build({
-    stdin: { contents, resolveDir: ROOT, loader: 'ts' },
-    absWorkingDir: ROOT,
-    bundle: true,
-    write: false,
-    metafile: true,
-    minify: true,
-    format: 'esm',
-    platform: 'browser',
-  });
-  return { text: result.outputFiles[0]?.text ?? '', inputs: Object.keys(result.metafile.inputs) };
-}
-
-/** The platform's WebAssembly, with compilations counted. */
-function countCompilations(): { compiled: () => number } {
-  let count = 0;
-  class CountedModule extends WebAssembly.Module {
-    constructor(bytes: BufferSource) {
-      super(bytes);
-      count += 1;
-    }
-  }
-  stubModule(CountedModule);
-  return { compiled: () => count };
-}
-
-/** A platform that refuses to compile, as a Content Security Policy makes it; gives the error that it throws. */
-function refuseCompilation(): Error {
-  const refusal = new WebAssembly.CompileError('refused by the test');
-  class RefusedModule {
-    constructor() {
-      throw refusal;
-    }
-  }
-  stubModule(RefusedModule);
-  return refusal;
-}
-
-/** As `refuseCompilation`, but what is compiled already is still a module. */
-function forbidCompiling(): void {
-  const { Module } = WebAssembly;
-  const refused = () => {
-    throw new WebAssembly.CompileError('refused by the test');
-  };
-  Object.defineProperty(refused, Symbol.hasInstance, { value: (value: unknown) => value instanceof Module });
-  stubModule(Object.assign(refused, { exports: Module.exports }));
-}
-
-/** An engine that neither validates nor compiles a module with SIMD in it; told apart by their size. */
-function withoutSimd(): void {
-  const sizes = new Set([inlinedModule(BASE64_SIMD_WASM).length, inlinedModule(DIFF_SIMD_WASM).length]);
-  class OlderModule extends WebAssembly.Module {
-    constructor(bytes: Uint8Array<ArrayBuffer>) {
-      if (sizes.has(bytes.length)) throw new WebAssembly.CompileError('no SIMD in the test');
-      super(bytes);
-    }
-  }
-  const { validate } = WebAssembly;
-  stubModule(OlderModule, (bytes) => !sizes.has(bytes.byteLength) && validate(bytes));
-}
-
-/** One of the modules that the package carries. */
-async function readModule(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const exports: Record<string, unknown> = await import(`../../ts/kernel/generated/${name}-wasm.ts`);
-  return inlinedModule(String(Object.values(exports)[0]));
-}
-
-function stubModule(Module: unknown, validate: (bytes: BufferSource) => boolean = WebAssembly.validate): void {
-  const { Instance, Memory, CompileError } = WebAssembly;
-  vi.stubGlobal('WebAssembly', { Instance, Memory, CompileError, validate, Module });
-}

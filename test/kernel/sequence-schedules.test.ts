@@ -4,15 +4,13 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { runSchedule, type Step, type StepKind, type Tally, type World } from '../contract/sequence.ts';
+import { runSchedule, type StepKind, type Tally, type World } from '../contract/sequence.ts';
 import { KERNELS } from './sequence-kernels.ts';
+import { EVERYTHING, schedules, UPDATES } from './sequence-schedule.ts';
 
 const SEED = Number(process.env['SEQUENCE_SEED'] ?? Date.now() % 2 ** 31);
 const RUNS = Number(process.env['SEQUENCE_RUNS'] ?? 400);
 const kernels = KERNELS.map(({ kernel }) => kernel);
-
-const EDITS: readonly StepKind[] = ['type', 'type', 'type', 'insert', 'insert', 'delete', 'delete', 'batch'];
-const UPDATES: readonly StepKind[] = [...EDITS, 'take', 'take', 'take', 'deliver', 'deliver', 'deliver', 'deliver', 'deliver'];
 
 describe(`sequence kernels and the model (seed ${SEED})`, () => {
   it('agree on schedules of updates alone, and nobody ever needs a state', { timeout: 300_000 }, () => {
@@ -36,18 +34,15 @@ describe(`sequence kernels and the model (seed ${SEED})`, () => {
   });
 
   it('agree on elements', { timeout: 300_000 }, () => {
-    expect(runMany('elements', [...UPDATES, 'join', 'restart', 'collect', 'settle']).applied).toBeGreaterThan(0);
+    expect(runMany('elements', EVERYTHING).applied).toBeGreaterThan(0);
   });
 });
 
 /** Runs many schedules, and adds up what happened in them. */
 function runMany(unit: World['unit'], kinds: readonly StepKind[]): Tally {
   const total: Tally = { applied: 0, waited: 0, needState: 0, freed: 0, length: 0 };
-  const number = fc.nat({ max: 1000 });
-  const step: fc.Arbitrary<Step> = fc.tuple(fc.constantFrom(...kinds), number, number, number);
-  const schedule = fc.tuple(fc.integer({ min: 2, max: 4 }), fc.array(step, { minLength: 1, maxLength: 90, size: 'max' }));
   fc.assert(
-    fc.property(schedule, ([replicas, steps]) => {
+    fc.property(schedules(kinds), ([replicas, steps]) => {
       const tally = runSchedule({ kernels, unit, replicas }, steps);
       for (const key of Object.keys(total) as (keyof Tally)[]) total[key] += tally[key];
     }),

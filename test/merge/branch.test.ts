@@ -8,6 +8,7 @@ import { hasError } from '../../ts/session/issue.ts';
 import type { Coverage, Session } from '../../ts/session/session.ts';
 import { history, makeRelated } from './related.ts';
 import { bytesOf, contentOf, hasTwins, plainSession, plainSessions } from './session-fixture.ts';
+import { NOON, storageOf } from './worker.ts';
 
 const RUNS = { numRuns: 40 };
 
@@ -93,3 +94,35 @@ function withoutMarks(session: Session): Session {
     ...(permissions === undefined || permissions.length === 0 ? {} : { permissions }),
   };
 }
+
+describe('a branch whose policies merge inside of values', () => {
+  const withItem = (value: string, afterMs = 0): Session => ({
+    ...storageOf({ localStorage: [['item', value]] }),
+    updatedAt: NOON + afterMs,
+  });
+  const shownOf = async (policy: 'json' | 'text', ...values: [base: string, ...others: string[]]) => {
+    const [base, ...sides] = values.map((value, i) => withItem(value, i));
+    const policies = [{ policy }];
+    const branches = await branchesOf(base as Session, sides, { policies });
+    const { session, conflicts } = await mergeSessions(
+      branches.map((one) => one.session),
+      { policies },
+    );
+    return [session.storage[0]?.localStorage[0]?.[1], conflicts.length];
+  };
+
+  test('M3: keeps what each of them changed there', async () => {
+    expect(await shownOf('json', '{"a":1,"b":1}', '{"a":2,"b":1}', '{"a":1,"b":2}')).toEqual(['{"a":2,"b":2}', 0]);
+    expect(await shownOf('text', 'Dear', 'Dear Ada', 'Oh Dear')).toEqual(['Oh Dear Ada', 0]);
+  });
+
+  test('M5: merged under other policies it is another write, and no fork', async () => {
+    const base = withItem('{"a":1}');
+    const side = withItem('{"a":2}', 1);
+    const branches = await Promise.all(
+      [{}, { policies: [{ policy: 'json' as const }] }].map((options) => branchesOf(base, [side], options)),
+    );
+    const { session, conflicts } = await mergeSessions(branches.flat().map((one) => one.session));
+    expect([session.storage[0]?.localStorage, conflicts]).toEqual([[['item', '{"a":2}']], []]);
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { EntryKind } from '../../ts/merge/entry.ts';
-import { hostOf, placeOf, pointerOf } from '../../ts/merge/place.ts';
+import { hostOf, placeOf, pointerOf, privateParts, publicPlace } from '../../ts/merge/place.ts';
 import { storageKeyIdentity } from '../../ts/session/identity.ts';
 
 const origin = 'https://app.example:8443';
@@ -36,6 +36,29 @@ describe('paths that nobody writes', () => {
   test('a path that is too short has a place', () => {
     const kinds = [...new Set(places.map(([kind]) => kind))];
     expect(kinds.map((kind) => placeOf(kind, []).host)).toEqual(kinds.map(() => null));
+  });
+});
+
+describe('what may be shown', () => {
+  const key = '["https://app.example",null,false,null]';
+
+  test('the names that sites give are, what people type and servers tell is not', () => {
+    const shown: [EntryKind, string[], string, string][] = [
+      ['cookie', ['app.example', '/', 'sid', 'host-only', ''], 'app.example', 'sid'],
+      ['localStorage', [key, 'cart'], 'https://app.example', 'cart'],
+      ['record', [key, 'db', 'people', 'ada'], 'https://app.example', 'db/people'],
+      ['cacheEntry', [key, 'pages', 'GET', 'https://app.example/ada', ''], 'https://app.example', 'pages'],
+      ['serviceWorker', [key, 'https://app.example/ada'], 'https://app.example', ''],
+      ['credential', ['app.example', 'YWRh'], 'app.example', ''],
+    ];
+    for (const [kind, path, place, name] of shown) expect(publicPlace(kind, path)).toEqual({ place, name });
+  });
+
+  test('a rule for an entry hides what the entry does; kinds that there are not hide nothing', () => {
+    expect(privateParts('ttl', ['entry', 'record', key, 'db', 'people', 'ada'])).toEqual([5]);
+    expect(privateParts('ttl', ['session'])).toEqual([]);
+    for (const kind of ['constructor', '__proto__', '']) expect(privateParts(kind as EntryKind, ['x'])).toEqual([]);
+    expect(privateParts('ttl', ['entry', 'constructor'])).toEqual([]);
   });
 });
 

@@ -3,25 +3,15 @@ import { expect, test } from 'vitest';
 import { replicasOf } from '../../ts/merge/context.ts';
 import { type MergeInput, mergeSessions, readMerge } from '../../ts/merge/merge.ts';
 import { type PolicyRule, preferSource } from '../../ts/merge/policy.ts';
-import type { Cookie, Session } from '../../ts/session/session.ts';
+import type { Session } from '../../ts/session/session.ts';
+import { PLAIN_COOKIE } from '../session/plain-cookie.ts';
 import { token } from './policy-fixture.ts';
 
 const origin = 'https://app.example';
 const key = { origin, topLevelSite: null };
 
 function sessionOf(updatedAt: number, sid: string, items: Readonly<Record<string, string>>): Session {
-  const cookie: Cookie = {
-    name: 'sid',
-    value: sid,
-    domain: 'app.example',
-    hostOnly: true,
-    path: '/',
-    secure: true,
-    httpOnly: true,
-    sameSite: 'lax',
-    expiresAt: null,
-    partitionKey: null,
-  };
+  const cookie = { ...PLAIN_COOKIE, value: sid };
   return {
     id: 'shop',
     incarnation: '0123456789abcdef0123456789abcdef',

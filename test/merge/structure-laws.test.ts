@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { setSequenceKernel } from '../../ts/kernel/current.ts';
+import { setSequenceKernel } from '../../ts/kernel/current-sequence.ts';
 import { portableSequence } from '../../ts/kernel/portable/sequence.ts';
 import { editStructure } from '../../ts/merge/structure/edit.ts';
 import { decodeStructure, encodeStructure } from '../../ts/merge/structure/encoding.ts';

@@ -16,7 +16,12 @@ export function readProgram(page: string, name: string): string {
   return first[1]!;
 }
 
-/** What the compiler says of a program in the folder of `packed`, which is nothing when all is well; rejects with its report otherwise. */
-export function checkTypes(packed: PackedProject, file: string): Promise<string> {
-  return packed.run(process.execPath, [join(CHECKOUT, 'node_modules/typescript/bin/tsc'), ...STRICT, file]);
+/** What a program says that it prints: the comments behind its `console.log(...)`, a line each. */
+export function saidOutput(program: string): string {
+  return [...program.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, said]) => `${said}\n`).join('');
+}
+
+/** What the compiler says of programs in the folder of `packed`, which is nothing when all is well; rejects with its report otherwise. */
+export function checkTypes(packed: PackedProject, ...files: readonly string[]): Promise<string> {
+  return packed.run(process.execPath, [join(CHECKOUT, 'node_modules/typescript/bin/tsc'), ...STRICT, ...files]);
 }

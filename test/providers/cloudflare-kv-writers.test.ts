@@ -1,10 +1,14 @@
 /** Law M19 on Workers KV: checkouts of several workers over a real namespace, by a binding inside workerd and over REST. */
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { memory } from '../../providers/memory.ts';
+import { decodeSession } from '../../ts/blob/decode.ts';
 import type { StorageProvider } from '../../ts/provider.ts';
-import { type SessionStore, sessionStore } from '../../ts/store/session-store.ts';
+import { copyAll, exportMany, rotateStore, type SessionStore, sessionStore, transferAll } from '../../ts/store/session-store.ts';
 import { type KvServer, requireMiniflare, startKv } from '../servers/miniflare.ts';
+import { NEW, OLD, promoted } from '../store/rotation-fixture.ts';
 import { codeOf, KEY, listAll } from '../store/store-fixture.ts';
-import { commitItems, ID, itemSession, START, storedItems } from '../store/writers-fixture.ts';
+import { add, commitItems, ID, itemSession, itemsOf, START, storedItems } from '../store/writers-fixture.ts';
 import { remoteKv } from './cloudflare-kv-remote.ts';
 import { newPrefix, restKv } from './cloudflare-kv-subject.ts';
 
@@ -58,4 +62,36 @@ describe.skipIf(requireMiniflare(GROUP) === null)(GROUP, () => {
       expect(await storedItems(await newStore())).toBeNull();
     },
   );
+
+  test.each(Object.entries(WAYS))('%s: commits go along with an export, a transfer, a copy and a rotation', async (_, open) => {
+    const prefix = newPrefix();
+    let nowMs = START;
+    const now = (): number => nowMs;
+    const provider = await open(prefix, now);
+    const store = sessionStore(provider, { keys: OLD, now });
+    await store.put(itemSession({ token: '1' }));
+    for (const name of ['a', 'b']) await commitItems(await store.checkout(ID), add(name));
+    const all = { token: '1', a: '1', b: '1' };
+
+    const [exported, ...others] = await listAll(exportMany(store, { form: 'packed' }));
+    expect(others).toEqual([]);
+    expect(exported).toMatchObject({ id: ID, status: 'fulfilled' });
+    if (exported!.status === 'fulfilled') expect(itemsOf(await decodeSession(exported!.value.bytes))).toEqual(all);
+
+    const target = sessionStore(memory({ now }), { keys: KEY, now });
+    expect(await transferAll(store, target)).toMatchObject({ done: 1, failed: [] });
+    expect(await storedItems(target)).toEqual(all);
+
+    const copy = await open(newPrefix(), now);
+    expect(await copyAll(provider, copy)).toMatchObject({ done: 3, failed: [] });
+    expect(await storedItems(sessionStore(copy, { keys: OLD, now }))).toEqual(all);
+
+    const { contextOf } = store;
+    const rotate = () => rotateStore(provider, promoted(), { mode: 'reseal', contextOf, now, nobodyPuts: true });
+    nowMs += 1000;
+    expect(await rotate()).toMatchObject({ done: 1, conflicted: 2, failed: [] });
+    nowMs += 720_000;
+    expect(await rotate()).toMatchObject({ done: 2, skipped: 3, conflicted: 0, failed: [] });
+    expect(await storedItems(sessionStore(provider, { keys: NEW, now }))).toEqual(all);
+  });
 });

@@ -1,18 +1,18 @@
 /** The filesystem provider among processes: several that write one key, some of which are killed, and the lock that parts them. */
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { chmod, chown, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { buildSync } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ABANDONED_AFTER_MS, clearLeftLock, isHeld, LockOwner, type TakenLock, withLock } from '../../providers/filesystem/lock.ts';
 import { nameKey } from '../../providers/filesystem/name.ts';
 import { judgeOwner, newOwner } from '../../providers/filesystem/owner.ts';
 import { filesystem } from '../../providers/filesystem.ts';
 import { expectCode, pattern, raise, readCounter } from '../contract/provider/observe.ts';
+import { bundleChild, type Child, startChild } from '../machine/child.ts';
+import { makeFolder } from '../machine/folder.ts';
 import { deadOwner } from './filesystem-store.ts';
 
 const IS_DEEP = process.env['PSP_DEEP'] === '1';
@@ -24,16 +24,7 @@ let childScript: string;
 
 beforeAll(async () => {
   built = await mkdtemp(join(tmpdir(), 'psp-child-'));
-  childScript = join(built, 'child.mjs');
-  buildSync({
-    entryPoints: [join(import.meta.dirname, 'filesystem-child.ts')],
-    outfile: childScript,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'error',
-  });
+  childScript = bundleChild(join(import.meta.dirname, 'filesystem-child.ts'), built);
 });
 
 afterAll(() => rm(built, { recursive: true, force: true }));
@@ -43,13 +34,13 @@ describe('filesystem: killed writers', () => {
     `kill -9 (${KILLS} times) in a %s leaves the old value or the new one, whole, and never a lock for good`,
     { timeout: IS_DEEP ? 600_000 : 90_000 },
     async (task) => {
-      const root = await makeDirectory();
+      const root = await makeFolder('crash');
       const provider = filesystem({ root });
       const shard = join(root, nameKey('big').shard);
       let leftovers = 0;
       let next = 1;
       for (let kill = 0; kill < KILLS; kill++) {
-        const child = startChild(task, root, next);
+        const child = startTask(task, root, next);
         await child.said(1);
         // Spread over the length of one put, from its first moments to well into the next one.
         await new Promise((resolve) => setTimeout(resolve, (kill % 20) * 1.7));
@@ -75,12 +66,12 @@ describe('filesystem: killed writers', () => {
   );
 
   test('kill -9 in a touch leaves the value and its metadata, with the old expiry or the new one', { timeout: 60_000 }, async () => {
-    const root = await makeDirectory();
+    const root = await makeFolder('crash');
     const provider = filesystem({ root });
     await provider.put('big', pattern(2 * 1024 * 1024), { metadata: { a: 'b' } });
     let next = 5_000_000_000_000; // Milliseconds: far from now.
     for (let kill = 0; kill < 10; kill++) {
-      const child = startChild('touch', root, next);
+      const child = startTask('touch', root, next);
       await child.said(1);
       await new Promise((resolve) => setTimeout(resolve, kill * 2.3));
       child.process.kill('SIGKILL');
@@ -95,23 +86,23 @@ describe('filesystem: killed writers', () => {
     }
   });
 
-  test('processes that raise one counter lose nothing', { timeout: 30_000 }, async () => {
-    const root = await makeDirectory();
+  test('processes that raise one counter lose nothing', { timeout: 120_000 }, async () => {
+    const root = await makeFolder('crash');
     const provider = filesystem({ root });
     await provider.put('counter', Buffer.from('0'));
-    const children = [1, 2, 3, 4].map(() => startChild('raise', root, 40));
+    const children = [1, 2, 3, 4].map(() => startTask('raise', root, 40));
     await raise(provider, 40);
     expect(await Promise.all(children.map((child) => child.ended))).toEqual([0, 0, 0, 0]);
     expect(await readCounter(provider)).toBe(200);
   });
 
-  test('processes that raise one counter and are killed lose no acknowledged step', { timeout: 30_000 }, async () => {
-    const root = await makeDirectory();
+  test('processes that raise one counter and are killed lose no acknowledged step', { timeout: 120_000 }, async () => {
+    const root = await makeFolder('crash');
     const provider = filesystem({ root });
     await provider.put('counter', Buffer.from('0'));
-    const children: ReturnType<typeof startChild>[] = [];
+    const children: Child[] = [];
     for (let round = 0; round < 4; round++) {
-      const pair = [startChild('raise', root, 100_000), startChild('raise', root, 100_000)];
+      const pair = [startTask('raise', root, 100_000), startTask('raise', root, 100_000)];
       for (const child of pair) await child.said(5);
       for (const child of pair) child.process.kill('SIGKILL');
       await Promise.all(pair.map((child) => child.ended));
@@ -128,7 +119,7 @@ describe('filesystem: killed writers', () => {
   });
 
   test('a file that may not grow: the failure is reported, the old value stays, nothing is left behind', async () => {
-    const root = await makeDirectory();
+    const root = await makeFolder('crash');
     const provider = filesystem({ root });
     await provider.put('key', pattern(1000));
     // The limit is in blocks of 512 or 1024 bytes; Node ignores the signal, so the write fails with EFBIG as it would with ENOSPC.
@@ -143,7 +134,7 @@ describe('filesystem: killed writers', () => {
   test.skipIf(process.getuid?.() !== 0)(
     'a store that belongs to a user who may not write to it: EACCES, and reads work (needs root, to become that user)',
     async () => {
-      const root = await makeDirectory();
+      const root = await makeFolder('crash');
       await filesystem({ root }).put('key', pattern(10));
       const { shard, record } = nameKey('key');
       const [path, file] = [join(root, shard), join(root, shard, record)];
@@ -171,7 +162,7 @@ describe('filesystem: the lock', () => {
   const patient = { waitMs: 5000, now: Date.now };
 
   test('one holder at a time, and nothing is left when all are done', async () => {
-    const directory = await makeDirectory();
+    const directory = await makeFolder('crash');
     const path = join(directory, 'k-a.lock');
     const count = await countHolders(path, 16);
     expect(count).toEqual({ most: 1, done: 16 });
@@ -180,7 +171,7 @@ describe('filesystem: the lock', () => {
 
   test('a lock of a dead process is taken over by one waiter at a time', async () => {
     for (let round = 0; round < 10; round++) {
-      const directory = await makeDirectory();
+      const directory = await makeFolder('crash');
       const path = join(directory, 'k-a.lock');
       await plantLock(path, deadOwner());
       expect(await countHolders(path, 16)).toEqual({ most: 1, done: 16 });
@@ -189,8 +180,8 @@ describe('filesystem: the lock', () => {
   });
 
   test('a lock of a process that was killed while it held it is taken over at once', async () => {
-    const path = join(await makeDirectory(), 'k-a.lock');
-    const child = startChild('hold', path, 0);
+    const path = join(await makeFolder('crash'), 'k-a.lock');
+    const child = startTask('hold', path, 0);
     await child.said(1);
     await expectCode(
       withLock(path, { waitMs: 50, now: Date.now }, async () => undefined),
@@ -202,7 +193,7 @@ describe('filesystem: the lock', () => {
   });
 
   test('a waiter whose judgement is old cannot remove the lock of the one that was faster', async () => {
-    const directory = await makeDirectory();
+    const directory = await makeFolder('crash');
     const path = join(directory, 'k-a.lock');
     await plantLock(path, deadOwner());
     const fast = new LockOwner(directory);
@@ -225,7 +216,7 @@ describe('filesystem: the lock', () => {
   });
 
   test('a claim whose owner was killed, and the claim to that, are taken over too', async () => {
-    const directory = await makeDirectory();
+    const directory = await makeFolder('crash');
     const path = join(directory, 'k-a.lock');
     const dead = [deadOwner(), deadOwner(), deadOwner()];
     await plantLock(path, dead[0]!);
@@ -236,7 +227,7 @@ describe('filesystem: the lock', () => {
   });
 
   test('waiting has an end, and leaves nothing behind', async () => {
-    const directory = await makeDirectory();
+    const directory = await makeFolder('crash');
     const path = join(directory, 'k-a.lock');
     await withLock(path, patient, async () => {
       const error = await expectCode(
@@ -249,7 +240,7 @@ describe('filesystem: the lock', () => {
   });
 
   test('is given back also when the file of its owner was swept and its owner was closed meanwhile', async () => {
-    const directory = await makeDirectory();
+    const directory = await makeFolder('crash');
     const owner = new LockOwner(directory);
     const path = join(directory, 'k-a.lock');
     await withLock(path, { ...patient, owner }, async (lock) => {
@@ -265,14 +256,14 @@ describe('filesystem: the lock', () => {
   });
 
   test('a lock is given back when the work under it fails', async () => {
-    const path = join(await makeDirectory(), 'k-a.lock');
+    const path = join(await makeFolder('crash'), 'k-a.lock');
     const failure = new Error('of the work');
     await expect(withLock(path, patient, () => Promise.reject(failure))).rejects.toBe(failure);
     expect(await withLock(path, { waitMs: 0, now: Date.now }, async () => 'mine')).toBe('mine');
   });
 
   test('a lock of another machine is waited for, until it is old', async () => {
-    const path = join(await makeDirectory(), 'k-a.lock');
+    const path = join(await makeFolder('crash'), 'k-a.lock');
     const stranger = newOwner().replace(/\.[0-9a-f]{16}\./, '.00000000000000ff.');
     await plantLock(path, stranger);
     const young = { waitMs: 20, now: () => Date.now() + ABANDONED_AFTER_MS - 60_000 };
@@ -285,7 +276,7 @@ describe('filesystem: the lock', () => {
   });
 
   test('a holder whose lock was given up notices before it writes', async () => {
-    const path = join(await makeDirectory(), 'k-a.lock');
+    const path = join(await makeFolder('crash'), 'k-a.lock');
     await withLock(path, patient, async (lock) => {
       await lock.check();
       await unlink(path);
@@ -294,7 +285,7 @@ describe('filesystem: the lock', () => {
   });
 
   test('a put and a delete whose lock is given up under them change nothing', async () => {
-    const root = await makeDirectory();
+    const root = await makeFolder('crash');
     const { shard, lock, record } = nameKey('key');
     const { version } = await filesystem({ root }).put('key', pattern(5));
     // The clock is read between the taking of the lock and the write: a moment in which to be robbed.
@@ -342,41 +333,10 @@ async function countHolders(path: string, waiters: number): Promise<{ most: numb
   return { most, done };
 }
 
-function startChild(task: string, root: string, count: number) {
-  const child: ChildProcess = spawn(process.execPath, [childScript, task, root, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  const lines: string[] = [];
-  const reader = createInterface({ input: child.stdout! });
-  const closed = new Promise<void>((resolve) => reader.once('close', resolve));
-  let heard: () => void = () => undefined;
-  reader.on('line', (line) => {
-    lines.push(line);
-    heard();
-  });
-  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  return {
-    process: child,
-    lines,
-    /** The exit code, when the process has ended and all it said was read. */
-    ended: closed.then(() => exit),
-    /** Resolves when the child has said `count` lines; rejects when it ends before. */
-    said: (count: number) =>
-      new Promise<void>((resolve, reject) => {
-        heard = () => (lines.length >= count ? resolve() : undefined);
-        heard();
-        void exit.then((code) => reject(new Error(`the child ended with ${code} after ${lines.length} lines`)));
-      }),
-  };
+function startTask(task: string, root: string, count: number): Child {
+  return startChild([childScript, task, root, String(count)]);
 }
 
 function plantLock(path: string, owner: string): Promise<void> {
   return writeFile(path, owner);
-}
-
-async function makeDirectory(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'psp-crash-'));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
-  return path;
 }

@@ -1,18 +1,19 @@
 /** Failures of the system under the filesystem provider: a full disk, a read-only one, something else in place of a file. */
 import { execFileSync } from 'node:child_process';
 import type { FileHandle } from 'node:fs/promises';
-import { chmod, lstat, mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, lstat, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { writeNewFile } from '../../providers/filesystem/file.ts';
 import { filesystem } from '../../providers/filesystem.ts';
 import { PspError } from '../../ts/errors.ts';
 import { expectCode, expectSilent, keysOf, pattern } from '../contract/provider/observe.ts';
-import { KEY, makeDirectory, makeStore, NAME, removeTree } from './filesystem-store.ts';
+import { makeFolder } from '../machine/folder.ts';
+import { canMountTmpfs, mountTmpfs } from '../machine/tmpfs.ts';
+import { KEY, makeStore, NAME } from './filesystem-store.ts';
 
 describe('filesystem: failures of the system', () => {
-  const canMount = mountTmpfsWorks();
+  const canMount = canMountTmpfs();
 
   test.skipIf(!canMount)('disk full: the old value stays, nothing is left behind (needs root, to mount a tmpfs)', async () => {
     const root = await mountTmpfs();
@@ -54,7 +55,7 @@ describe('filesystem: failures of the system', () => {
   });
 
   test('a root that is a file', async () => {
-    const root = join(await makeDirectory(), KEY);
+    const root = join(await makeFolder('filesystem'), KEY);
     await writeFile(root, '');
     const provider = filesystem({ root });
     const calls = [
@@ -85,7 +86,7 @@ describe('filesystem: failures of the system', () => {
   });
 
   test('a new file that cannot be written, nor removed again: the first failure is the one that is told', async () => {
-    const path = join(await makeDirectory(), 'new');
+    const path = join(await makeFolder('filesystem'), 'new');
     const failure = new Error('no more room');
     // A directory in place of the file, which unlink refuses.
     async function replace(): Promise<void> {
@@ -127,24 +128,4 @@ async function fileHandlePrototype(): Promise<FileHandle> {
   const file = await open('/dev/null');
   await file.close();
   return Object.getPrototypeOf(file);
-}
-
-function mountTmpfsWorks(): boolean {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  try {
-    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function mountTmpfs(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'psp-tmpfs-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', path]);
-  onTestFinished(async () => {
-    execFileSync('umount', [path]);
-    await removeTree(path);
-  });
-  return path;
 }

@@ -6,7 +6,8 @@ import { nameKey } from '../../providers/filesystem/name.ts';
 import { filesystem } from '../../providers/filesystem.ts';
 import type { DamagedRecord, StorageProvider } from '../../ts/provider.ts';
 import { expectCode, expectSilent, pattern } from '../contract/provider/observe.ts';
-import { KEY, makeDirectory, makeRecord, makeStore } from './filesystem-store.ts';
+import { makeFolder } from '../machine/folder.ts';
+import { KEY, makeRecord, makeStore } from './filesystem-store.ts';
 
 const HASHED = 'X'.repeat(100);
 
@@ -76,7 +77,7 @@ describe('filesystem: pages', () => {
   });
 
   test('a page of a store that is not there is empty, and the last', async () => {
-    const provider = filesystem({ root: join(await makeDirectory(), 'absent') });
+    const provider = filesystem({ root: join(await makeFolder('filesystem'), 'absent') });
     expect(await provider.listPage()).toEqual({ items: [], damaged: [], cursor: null });
   });
 

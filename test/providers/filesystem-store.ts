@@ -1,27 +1,19 @@
 /** Stores of the filesystem provider in folders that are removed with their test, and a record in one. */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import { nameKey } from '../../providers/filesystem/name.ts';
 import { newOwner } from '../../providers/filesystem/owner.ts';
 import { filesystem } from '../../providers/filesystem.ts';
 import { pattern } from '../contract/provider/observe.ts';
+import { makeFolder } from '../machine/folder.ts';
 
 export const KEY = 'keysecret';
 export const NAME = nameKey(KEY);
 
-/** An empty folder. */
-export async function makeDirectory(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'psp-filesystem-'));
-  onTestFinished(() => removeTree(path));
-  return path;
-}
-
 /** A provider with a root of its own, and the shard that {@link KEY} is in. */
 export async function makeStore(options: { now?: () => number } = {}) {
-  const root = await makeDirectory();
+  const root = await makeFolder('filesystem');
   return { root, shard: join(root, NAME.shard), provider: filesystem({ root, durability: 'none', ...options }) };
 }
 
@@ -31,11 +23,6 @@ export async function makeRecord() {
   const { version } = await store.provider.put(KEY, pattern(20), { metadata: { m: 'METASECRET' }, expiresAt: Date.now() + 3_600_000 });
   const path = join(store.shard, NAME.record);
   return { ...store, version, path, whole: await readFile(path) };
-}
-
-/** Removes a folder with all that is in it. */
-export function removeTree(path: string): Promise<void> {
-  return rm(path, { recursive: true, force: true });
 }
 
 /** An owner of this machine whose process has ended. */

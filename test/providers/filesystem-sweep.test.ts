@@ -7,7 +7,8 @@ import { nameKey } from '../../providers/filesystem/name.ts';
 import { newOwner } from '../../providers/filesystem/owner.ts';
 import { filesystem } from '../../providers/filesystem.ts';
 import { expectCode, expectSilent, keysOf, pattern } from '../contract/provider/observe.ts';
-import { deadOwner, KEY, makeDirectory, makeRecord, makeStore, NAME } from './filesystem-store.ts';
+import { makeFolder } from '../machine/folder.ts';
+import { deadOwner, KEY, makeRecord, makeStore, NAME } from './filesystem-store.ts';
 
 describe('filesystem: sweep', () => {
   test('removes what has expired, and nothing that has not', async () => {
@@ -67,7 +68,7 @@ describe('filesystem: sweep', () => {
   test('leaves what is damaged for a listing to report', async () => {
     const { provider, root, path } = await makeRecord();
     await writeFile(path, 'garbage');
-    await symlink(await makeDirectory(), join(root, NAME.shard === '00' ? '01' : '00'));
+    await symlink(await makeFolder('filesystem'), join(root, NAME.shard === '00' ? '01' : '00'));
     expect(await provider.sweep()).toEqual({ expired: 0, orphans: 0 });
     expect(await readFile(path, 'utf8')).toBe('garbage');
     await expectCode(keysOf(provider), 'PROVIDER_CORRUPT');
@@ -85,7 +86,7 @@ describe('filesystem: sweep', () => {
 
 describe('filesystem: health', () => {
   test('a root that is there, and one that can be made, which it does not do', async () => {
-    const parent = await makeDirectory();
+    const parent = await makeFolder('filesystem');
     for (const root of [parent, join(parent, 'deep', 'store')]) {
       expect(await filesystem({ root }).health()).toEqual({ ok: true, latencyMs: expect.any(Number), error: null });
     }
@@ -93,7 +94,7 @@ describe('filesystem: health', () => {
   });
 
   test('a file in place of the root, or above it', async () => {
-    const path = join(await makeDirectory(), KEY);
+    const path = join(await makeFolder('filesystem'), KEY);
     await writeFile(path, '');
     for (const root of [path, join(path, 'below')]) {
       const { ok, error } = await filesystem({ root }).health();
@@ -107,7 +108,7 @@ describe('filesystem: health', () => {
   });
 
   test.skipIf(process.getuid?.() === 0)('a root that may not be written to (needs a user other than root)', async () => {
-    const root = await makeDirectory();
+    const root = await makeFolder('filesystem');
     await chmod(root, 0o500);
     onTestFinished(() => chmod(root, 0o700));
     expect(await filesystem({ root }).health()).toMatchObject({ ok: false, error: { details: { systemCode: 'EACCES' } } });
@@ -116,7 +117,7 @@ describe('filesystem: health', () => {
 
 describe('filesystem: the file that tells who writes', () => {
   test('is one for all providers of a root in a process, goes when the last is closed, and is made again when somebody swept it', async () => {
-    const root = await makeDirectory();
+    const root = await makeFolder('filesystem');
     const [first, second] = [filesystem({ root, durability: 'none' }), filesystem({ root, durability: 'none' })];
     await Promise.all([first.put('a', pattern(1)), second.put('b', pattern(1)), first.put('c', pattern(1))]);
     const [own, ...more] = await ownerFiles(root);

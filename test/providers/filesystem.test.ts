@@ -11,11 +11,12 @@ import { nameKey, readKey } from '../../providers/filesystem/name.ts';
 import { newOwner } from '../../providers/filesystem/owner.ts';
 import { type Durability, filesystem } from '../../providers/filesystem.ts';
 import { expectCode, keysOf, pattern } from '../contract/provider/observe.ts';
-import { KEY, makeDirectory, makeStore, NAME } from './filesystem-store.ts';
+import { makeFolder } from '../machine/folder.ts';
+import { KEY, makeStore, NAME } from './filesystem-store.ts';
 
 describe('filesystem: the root', () => {
   test('reading a store that is not there finds nothing and makes nothing', async () => {
-    const parent = await makeDirectory();
+    const parent = await makeFolder('filesystem');
     const provider = filesystem({ root: join(parent, 'deep', 'store') });
     expect(await provider.get(KEY)).toBeNull();
     expect(await keysOf(provider)).toEqual([]);
@@ -26,7 +27,7 @@ describe('filesystem: the root', () => {
   });
 
   test('a root that is a link is resolved once', async () => {
-    const parent = await makeDirectory();
+    const parent = await makeFolder('filesystem');
     await mkdir(join(parent, 'one'));
     await mkdir(join(parent, 'two'));
     await symlink(join(parent, 'one'), join(parent, 'root'));
@@ -45,7 +46,7 @@ describe('filesystem: the root', () => {
   });
 
   test('two providers of one root see the same values', async () => {
-    const root = await makeDirectory();
+    const root = await makeFolder('filesystem');
     const { version } = await filesystem({ root }).put(KEY, pattern(9));
     expect(await filesystem({ root }).get(KEY)).toMatchObject({ version, value: pattern(9) });
   });
@@ -89,7 +90,7 @@ describe('filesystem: names', () => {
   });
 
   test('no key writes outside the root', async () => {
-    const parent = await makeDirectory();
+    const parent = await makeFolder('filesystem');
     const root = join(parent, 'a', 'root');
     await mkdir(root, { recursive: true });
     await writeFile(join(parent, 'canary'), 'untouched');
@@ -112,7 +113,7 @@ describe('filesystem: names', () => {
 
 describe('filesystem: modes', () => {
   test('directories are 0700 and records 0600', async () => {
-    const root = join(await makeDirectory(), 'made');
+    const root = join(await makeFolder('filesystem'), 'made');
     await filesystem({ root }).put(KEY, pattern(3));
     const paths = [root, join(root, NAME.shard), join(root, NAME.shard, NAME.record)];
     const modes = await Promise.all(paths.map(async (path) => (await lstat(path)).mode & 0o777));
@@ -134,7 +135,7 @@ describe('filesystem: modes', () => {
     ['file', 1],
     ['full', 2],
   ] as const)("durability '%s' makes %i things durable a put, of a small value and of a large one", async (durability, syncs) => {
-    const root = await makeDirectory();
+    const root = await makeFolder('filesystem');
     const provider = filesystem({ root, durability });
     await provider.put(KEY, pattern(3));
     const ofHandle = vi.spyOn(await fileHandlePrototype(), 'sync');
@@ -157,7 +158,7 @@ describe('filesystem: links and strange files are refused', () => {
   test('a link in place of a shard', async () => {
     const { provider, root, shard } = await makeStore();
     await provider.put(KEY, pattern(3));
-    const elsewhere = await makeDirectory();
+    const elsewhere = await makeFolder('filesystem');
     await rename(shard, join(elsewhere, 'shard'));
     await symlink(join(elsewhere, 'shard'), shard);
     const before = await readdir(join(elsewhere, 'shard'));
@@ -173,7 +174,7 @@ describe('filesystem: links and strange files are refused', () => {
   test('a link in place of a record is not followed, and a put replaces the link', async () => {
     const { provider, shard } = await makeStore();
     await provider.put(KEY, pattern(3));
-    const target = join(await makeDirectory(), 'target');
+    const target = join(await makeFolder('filesystem'), 'target');
     await rename(join(shard, NAME.record), target);
     await symlink(target, join(shard, NAME.record));
     const before = await readFile(target);
@@ -187,7 +188,7 @@ describe('filesystem: links and strange files are refused', () => {
 
   test('a link in place of a lock is neither followed nor swept', async () => {
     const { root, shard } = await makeStore();
-    const elsewhere = await makeDirectory();
+    const elsewhere = await makeFolder('filesystem');
     const dead = newOwner().replace(/^\d+/, '4194304'); // The kernel gives pids below this.
     await writeFile(join(elsewhere, 'target'), dead);
     await mkdir(shard);

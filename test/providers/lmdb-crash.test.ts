@@ -1,14 +1,15 @@
 /** The lmdb provider among processes: batches that are killed, a writer that is killed with the lock in its hand, and what an acknowledgement means. */
 
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { present } from '../contract/provider/observe.ts';
+import { type Child, startChild } from '../machine/child.ts';
+import { makeFolder } from '../machine/folder.ts';
 import { requireNewestNode } from '../servers/newest-node.ts';
-import { makeFolder, openStore } from './lmdb-store.ts';
+import { openStore } from './lmdb-store.ts';
 
 const KILLS = process.env['PSP_DEEP'] ? 200 : 20;
 const PAGE_BYTES = 4096;
@@ -21,11 +22,11 @@ describe.skipIf(node === null)('lmdb: processes', () => {
   test('a batch that is killed is there as a whole or not at all, and none that was acknowledged is lost', {
     timeout: 600_000,
   }, async () => {
-    const path = await makeFolder();
+    const path = await makeFolder('lmdb');
     const provider = openStore(path);
     const keys = Array.from({ length: 50 }, (_, i) => `item ${i}`);
     for (let kill = 0; kill < KILLS; kill++) {
-      const child = startChild('batches', path);
+      const child = startTask('batches', path);
       await child.said(1 + (kill % 3));
       await sleep((kill * 1.7) % 20);
       child.process.kill('SIGKILL');
@@ -40,10 +41,10 @@ describe.skipIf(node === null)('lmdb: processes', () => {
   });
 
   test('a writer that is killed with the lock in its hand holds up nobody, and leaves nothing', { timeout: 60_000 }, async () => {
-    const path = await makeFolder();
+    const path = await makeFolder('lmdb');
     const provider = openStore(path);
     await provider.put('key', Uint8Array.of(1));
-    const child = startChild('hold', path);
+    const child = startTask('hold', path);
     await child.said(1);
     let isStored = false;
     const put = provider.put('key', Uint8Array.of(2)).then(() => {
@@ -62,10 +63,10 @@ describe.skipIf(node === null)('lmdb: processes', () => {
   });
 
   test('values that another process wrote meanwhile are read, also where they made the file grow', { timeout: 60_000 }, async () => {
-    const path = await makeFolder();
+    const path = await makeFolder('lmdb');
     const provider = openStore(path);
     await provider.put('key', Uint8Array.of(1));
-    const child = startChild('batches', path);
+    const child = startTask('batches', path);
     for (let batch = 1; batch <= 5; batch++) {
       await child.said(batch);
       const { value } = await present(provider, 'item 49');
@@ -80,7 +81,7 @@ describe.skipIf(node === null)('lmdb: processes', () => {
     "'full': before an acknowledgement everything is synced, in order (needs strace)",
     { timeout: 60_000 },
     async () => {
-      const calls = traceWrites(await makeFolder(), 'full');
+      const calls = traceWrites(await makeFolder('lmdb'), 'full');
       expect(calls.join(' ')).toMatch(
         /^(write )*sync-folder sync-folder say-opened (write )+sync write-meta sync say-stored (write )+sync write-meta sync say-replaced( sync)?$/,
       );
@@ -88,7 +89,7 @@ describe.skipIf(node === null)('lmdb: processes', () => {
   );
 
   test.skipIf(!hasStrace)("'none': nothing is synced before the provider is closed (needs strace)", { timeout: 60_000 }, async () => {
-    const calls = traceWrites(await makeFolder(), 'none');
+    const calls = traceWrites(await makeFolder('lmdb'), 'none');
     const acknowledged = calls.lastIndexOf('say-replaced');
     expect(calls.slice(0, acknowledged).filter((call) => call.startsWith('sync'))).toEqual([]);
     expect(calls.slice(acknowledged)).toContain('sync');
@@ -115,32 +116,6 @@ function traceWrites(path: string, durability: string): string[] {
     });
 }
 
-function startChild(task: string, path: string) {
-  const child: ChildProcess = spawn(node!, [CHILD, task, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const lines: string[] = [];
-  const reader = createInterface({ input: child.stdout! });
-  const closed = new Promise<void>((resolve) => reader.once('close', resolve));
-  let heard: () => void = () => undefined;
-  reader.on('line', (line) => {
-    lines.push(line);
-    heard();
-  });
-  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await exit;
-  });
-  return {
-    process: child,
-    lines,
-    /** The exit code, when the process has ended and all it said was read. */
-    ended: closed.then(() => exit),
-    /** Resolves when the child has said `count` lines; rejects when it ends before. */
-    said: (count: number) =>
-      new Promise<void>((resolve, reject) => {
-        heard = () => (lines.length >= count ? resolve() : undefined);
-        heard();
-        void exit.then((code) => reject(new Error(`the child ended with ${code} after ${lines.length} lines`)));
-      }),
-  };
+function startTask(task: string, path: string): Child {
+  return startChild([CHILD, task, path], node!);
 }

@@ -1,15 +1,16 @@
 /** What can be wrong under the lmdb provider: damaged values and files, strange keys, a full disk, a read-only one. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openEnvironment } from '../../providers/lmdb/environment.ts';
 import { lmdb } from '../../providers/lmdb.ts';
 import type { DamagedRecord, StorageProvider } from '../../ts/provider.ts';
 import { bytes, codeOf, expectCode, expectSilent, keysOf, pattern, present } from '../contract/provider/observe.ts';
-import { makeFolder, makeStore, openStore } from './lmdb-store.ts';
+import { makeFolder } from '../machine/folder.ts';
+import { canMountTmpfs, mountTmpfs } from '../machine/tmpfs.ts';
+import { makeStore, openStore } from './lmdb-store.ts';
 
 const KEY = 'keysecret';
 const VALUE = new TextEncoder().encode('VALUESECRET'.repeat(1000));
@@ -92,13 +93,13 @@ describe('lmdb: damage', () => {
   });
 
   test('an empty file is an empty store', async () => {
-    const path = await makeFolder();
+    const path = await makeFolder('lmdb');
     await writeFile(join(path, 'data.mdb'), '');
     expect(await keysOf(openStore(path))).toEqual([]);
   });
 
   test('something else in place of the folder, or no right to make it', async () => {
-    const folder = await makeFolder();
+    const folder = await makeFolder('lmdb');
     const file = join(folder, 'file');
     await writeFile(file, '');
     for (const path of [file, join(file, 'below')]) {
@@ -112,7 +113,7 @@ describe('lmdb: damage', () => {
   });
 
   test('a store that could not be opened can be opened later', async () => {
-    const path = join(await makeFolder(), 'store');
+    const path = join(await makeFolder('lmdb'), 'store');
     await writeFile(path, '');
     const provider = openStore(path);
     await expectCode(provider.get(KEY), 'PROVIDER_UNAVAILABLE');
@@ -123,7 +124,7 @@ describe('lmdb: damage', () => {
 });
 
 describe('lmdb: a disk that is full or read-only', () => {
-  const canMount = mountTmpfsWorks();
+  const canMount = canMountTmpfs();
 
   test.skipIf(!canMount)(
     'disk full: the old values stay, and there is room again after a delete (needs root, to mount a tmpfs)',
@@ -188,24 +189,4 @@ async function flip(file: string, text: string, offset: number): Promise<void> {
   const handle = await open(file, 'r+');
   await handle.write('x', at + offset);
   await handle.close();
-}
-
-function mountTmpfsWorks(): boolean {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  try {
-    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function mountTmpfs(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'psp-tmpfs-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', path]);
-  onTestFinished(async () => {
-    execFileSync('umount', ['-l', path]);
-    await rm(path, { recursive: true, force: true });
-  });
-  return path;
 }

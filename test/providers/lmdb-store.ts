@@ -1,22 +1,14 @@
 /** Stores of the lmdb provider in folders that are removed with their test. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type LmdbOptions, lmdb } from '../../providers/lmdb.ts';
 import type { StorageProvider } from '../../ts/provider.ts';
-
-/** An empty folder. */
-export async function makeFolder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'psp-lmdb-'));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
+import { makeFolder } from '../machine/folder.ts';
 
 /** A provider with a store of its own, which does not exist yet. */
 export async function makeStore(options: Omit<LmdbOptions, 'path'> = {}): Promise<{ path: string; provider: StorageProvider }> {
-  const path = join(await makeFolder(), 'store');
+  const path = join(await makeFolder('lmdb'), 'store');
   return { path, provider: openStore(path, options) };
 }
 

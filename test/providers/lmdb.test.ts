@@ -7,7 +7,8 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { lmdb } from '../../providers/lmdb.ts';
 import { bytes, expectCode, fill, keysOf, pattern, present } from '../contract/provider/observe.ts';
-import { makeFolder, makeStore, openStore } from './lmdb-store.ts';
+import { makeFolder } from '../machine/folder.ts';
+import { makeStore, openStore } from './lmdb-store.ts';
 
 describe('lmdb: listings', () => {
   test('keys come in the order of their UTF-8 bytes, which is not that of UTF-16', async () => {
@@ -95,23 +96,23 @@ describe('lmdb: listings', () => {
 
 describe('lmdb: files', () => {
   test('the folder is 0700 and its files 0600, and a name with a dot is a folder, too', async () => {
-    const path = join(await makeFolder(), 'deep', 'store.db');
+    const path = join(await makeFolder('lmdb'), 'deep', 'store.db');
     const provider = openStore(path);
     await provider.put('key', bytes(1));
-    const modes = await Promise.all(['', 'data.mdb', 'lock.mdb'].map(async (name) => (await stat(join(path, name))).mode & 0o777));
-    expect(modes).toEqual([0o700, 0o600, 0o600]);
-    expect((await readdir(path)).sort()).toEqual(['data.mdb', 'lock.mdb']);
+    const modes = await Promise.all(['', 'gate', 'data.mdb', 'lock.mdb'].map(async (name) => (await stat(join(path, name))).mode & 0o777));
+    expect(modes).toEqual([0o700, 0o700, 0o600, 0o600]);
+    expect((await readdir(path)).sort()).toEqual(['data.mdb', 'gate', 'lock.mdb']);
   });
 
   test('a folder that is there keeps its mode', async () => {
-    const path = await makeFolder();
+    const path = await makeFolder('lmdb');
     await chmod(path, 0o750);
     await openStore(path).put('key', bytes(1));
     expect((await stat(path)).mode & 0o777).toBe(0o750);
   });
 
   test.each(['data.mdb', 'lock.mdb'])('a link in place of %s is refused, and what it points to is not touched', async (name) => {
-    const folder = await makeFolder();
+    const folder = await makeFolder('lmdb');
     const path = join(folder, 'store');
     await mkdir(path);
     await writeFile(join(folder, 'target'), '');

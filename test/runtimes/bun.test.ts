@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHECKOUT, type PackedProject, packProject } from '../package/packed.ts';
-import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, writeProgram } from './program.ts';
+import { ENTRIES, expectedFacts, expectedMerging, MERGES_WITH_WASM, RUNS_WITH_SIMD, writeProgram } from './program.ts';
 
 let packed: PackedProject;
 
@@ -17,7 +17,13 @@ describe('Bun', () => {
   it('runs the installed package with every kernel, to the same bytes as Node', async () => {
     const program = writeProgram(packed.folder, ENTRIES);
     const result: unknown = JSON.parse(await packed.run(findBun(), ['run', '--no-install', program]));
-    expect(result).toEqual({ runs: RUNS_WITH_SIMD, unavailable: [], ...(await expectedFacts()), codecs: ['gzip', 'zstd'] });
+    expect(result).toEqual({
+      runs: RUNS_WITH_SIMD,
+      unavailable: [],
+      ...(await expectedFacts()),
+      codecs: ['gzip', 'zstd'],
+      merging: await expectedMerging(MERGES_WITH_WASM),
+    });
   });
 });
 

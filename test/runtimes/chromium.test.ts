@@ -11,15 +11,26 @@ import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedProject, packProject } from '../package/packed.ts';
 import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
-import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, RUNS_WITHOUT_WASM, SMOKE_FILE } from './program.ts';
+import {
+  ENTRIES,
+  expectedFacts,
+  expectedMerging,
+  MERGES_WITH_WASM,
+  MERGES_WITHOUT_WASM,
+  RUNS_WITH_SIMD,
+  RUNS_WITHOUT_WASM,
+  SMOKE_FILES,
+} from './program.ts';
 import type { SmokeResult } from './smoke.mjs';
+import type { MergeSmokeResult } from './smoke-merge.mjs';
 
 const GROUP = 'the package in Chromium';
 const path = requireChromium(GROUP);
 
 /** What a page says when it is done. */
 interface PageResult {
-  readonly result: SmokeResult;
+  readonly result: SmokeResult | null;
+  readonly merging: MergeSmokeResult | null;
   /** Directive and blocked URI of each `securitypolicyviolation` event, in order. */
   readonly violations: readonly string[];
 }
@@ -62,6 +73,19 @@ describe.skipIf(path === null)(GROUP, () => {
     const { result, violations } = await visit('/compiling?entries=portable+main');
     expect(result).toEqual({ runs: RUNS_WITH_SIMD, unavailable: [], ...(await expectedFacts()), codecs: ['gzip'] });
     expect(violations).toEqual([PROVOKED]);
+  });
+
+  it('merges in a plain page with the compiled kernel, to the same bytes as Node', async () => {
+    const { merging, violations } = await visit('/?entries=sequence+merge');
+    expect(merging).toEqual(await expectedMerging(MERGES_WITH_WASM));
+    expect(violations).toEqual([]);
+  });
+
+  it('merges with the portable kernel where the policy forbids compiling, to the same bytes, after one violation for the choice', async () => {
+    const { merging, violations } = await visit('/strict?entries=sequence+merge');
+    expect(merging).toEqual(await expectedMerging(MERGES_WITHOUT_WASM));
+    // The other one is that of `useKernel` of the smoke program.
+    expect(violations).toEqual([...Array.from({ length: 2 }, () => 'script-src wasm-eval'), PROVOKED]);
   });
 
   it('reports no violation from the portable entry', async () => {
@@ -110,15 +134,18 @@ const provoke = () => new Promise((resolve) => {
 });
 const run = async () => {
   const { smoke } = await import('/smoke.mjs');
-  const result = await smoke(await load('main'), await load('portable'));
+  const { smokeMerge } = await import('/smoke-merge.mjs');
+  const [main, portable, sequence, merge] = await Promise.all(['main', 'portable', 'sequence', 'merge'].map(load));
+  const result = main === null && portable === null ? null : await smoke(main, portable);
+  const merging = sequence === null || merge === null ? null : await smokeMerge(sequence, merge);
   await provoke();
-  return { result, violations };
+  return { result, merging, violations };
 };
 document.addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective + ' ' + event.blockedURI));
 globalThis.done = run();
 `;
 
-/** Serves the folder of the installed package, smoke.mjs, and one page at `/` and, with policies, at `/strict` and `/compiling`. */
+/** Serves the folder of the installed package, the smoke program, and one page at `/` and, with policies, at `/strict` and `/compiling`. */
 async function startSite(packed: PackedProject): Promise<Site> {
   const importMap = JSON.stringify({ imports: mapImports(packed) });
   const hash = createHash('sha256').update(importMap).digest('base64');
@@ -130,7 +157,7 @@ async function startSite(packed: PackedProject): Promise<Site> {
     if (pathname === '/strict') return send(response, 'text/html', html, policy(''));
     if (pathname === '/compiling') return send(response, 'text/html', html, policy(" 'wasm-unsafe-eval'"));
     if (pathname === '/page.js') return send(response, 'text/javascript', PAGE_PROGRAM);
-    const file = pathname === '/smoke.mjs' ? SMOKE_FILE : join(packed.folder, pathname);
+    const file = new Map(Object.entries(SMOKE_FILES)).get(pathname.slice(1)) ?? join(packed.folder, pathname);
     return void sendFile(response, file);
   });
   await new Promise<void>((resolve, reject) => {
@@ -140,7 +167,7 @@ async function startSite(packed: PackedProject): Promise<Site> {
   return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
 }
 
-/** An import map of the kind that people write by hand: our two entries, and a folder for each dependency of theirs. */
+/** An import map of the kind that people write by hand: our entries, and a folder for each dependency of theirs. */
 function mapImports({ manifest }: PackedProject): Record<string, string> {
   const target = (subpath: string): string => {
     const conditions = manifest.exports[subpath];
@@ -150,6 +177,8 @@ function mapImports({ manifest }: PackedProject): Record<string, string> {
   return {
     [ENTRIES.main]: target('.'),
     [ENTRIES.portable]: target('./portable'),
+    [ENTRIES.sequence]: target('./sequence'),
+    [ENTRIES.merge]: target('./merge'),
     '@noble/ciphers/': '/node_modules/@noble/ciphers/',
     '@noble/hashes/': '/node_modules/@noble/hashes/',
   };

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHECKOUT, type PackedProject, packProject } from '../package/packed.ts';
 import { DENO_OFFLINE, findDeno } from '../servers/deno.ts';
-import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, writeProgram } from './program.ts';
+import { ENTRIES, expectedFacts, expectedMerging, MERGES_WITH_WASM, RUNS_WITH_SIMD, writeProgram } from './program.ts';
 
 let packed: PackedProject;
 
@@ -26,6 +26,7 @@ describe('Deno', () => {
       unavailable: [],
       ...(await expectedFacts()),
       codecs: ['gzip', 'zstd'],
+      merging: await expectedMerging(MERGES_WITH_WASM),
     });
   });
 
@@ -35,12 +36,18 @@ describe('Deno', () => {
     );
     writeFileSync(join(packed.folder, 'import-map.json'), JSON.stringify({ imports }));
     const source = (path: string): string => pathToFileURL(join(CHECKOUT, path)).href;
-    const program = writeProgram(packed.folder, { main: source('ts/index.ts'), portable: source('ts/portable.ts') });
+    const program = writeProgram(packed.folder, {
+      main: source('ts/index.ts'),
+      portable: source('ts/portable.ts'),
+      sequence: source('ts/sequence.ts'),
+      merge: source('ts/merging.ts'),
+    });
     expect(await runDeno(['--import-map=import-map.json', program])).toEqual({
       runs: RUNS_WITH_SIMD,
       unavailable: [],
       ...(await expectedFacts()),
       codecs: ['gzip', 'zstd'],
+      merging: await expectedMerging(MERGES_WITH_WASM),
     });
   });
 });

@@ -2,7 +2,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedProject, packProject } from '../package/packed.ts';
 import { requireNewestNode } from '../servers/newest-node.ts';
-import { ENTRIES, expectedFacts, RUNS_WITH_SIMD, RUNS_WITHOUT_SIMD, RUNS_WITHOUT_WASM, writeProgram } from './program.ts';
+import {
+  ENTRIES,
+  expectedFacts,
+  expectedMerging,
+  MERGES_WITH_WASM,
+  MERGES_WITHOUT_WASM,
+  RUNS_WITH_SIMD,
+  RUNS_WITHOUT_SIMD,
+  RUNS_WITHOUT_WASM,
+  writeProgram,
+} from './program.ts';
 
 const NEWEST = 'the package in the newest Node';
 const newest = requireNewestNode(NEWEST);
@@ -27,7 +37,7 @@ describe('Node', () => {
 
   it('runs it without WebAssembly too, with the portable kernel and the same bytes', async () => {
     const result = await run(process.execPath, ['--no-expose-wasm']);
-    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM, unavailable: ['wasm', 'wasm-simd'], ...(await nodeFacts()) });
+    expect(result).toEqual({ runs: RUNS_WITHOUT_WASM, unavailable: ['wasm', 'wasm-simd'], ...(await nodeFacts(MERGES_WITHOUT_WASM)) });
   });
 });
 
@@ -41,6 +51,6 @@ async function run(node: string, flags: readonly string[] = []): Promise<unknown
   return JSON.parse(await packed.run(node, [...flags, writeProgram(packed.folder, ENTRIES)]));
 }
 
-async function nodeFacts(): Promise<object> {
-  return { ...(await expectedFacts()), codecs: expect.arrayContaining(['gzip']) };
+async function nodeFacts(merges: typeof MERGES_WITH_WASM = MERGES_WITH_WASM): Promise<object> {
+  return { ...(await expectedFacts()), codecs: expect.arrayContaining(['gzip']), merging: await expectedMerging(merges) };
 }

@@ -3,17 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { cookieIdentity, storageKeyIdentity } from '../../ts/session/identity.ts';
 import type { Cookie, StorageKey } from '../../ts/session/session.ts';
 import { cookie, storageKey } from './arbitrary.ts';
+import { PLAIN_COOKIE } from './plain-cookie.ts';
 
 const COOKIE: Cookie = {
-  name: 'sid',
-  value: 'v',
-  domain: 'app.example',
-  hostOnly: true,
-  path: '/',
-  secure: true,
-  httpOnly: true,
-  sameSite: 'lax',
-  expiresAt: null,
+  ...PLAIN_COOKIE,
   partitionKey: { topLevelSite: 'https://top.example', hasCrossSiteAncestor: false },
 };
 

@@ -1,22 +1,12 @@
 /** One session with every kind of member. Every value in it holds {@link SECRET}; so do the parts of addresses that may be secret. */
 import { type Cookie, type Section, type Session, type StorageKey, section } from '../../ts/session/session.ts';
+import { PLAIN_COOKIE } from './plain-cookie.ts';
 
 export const SECRET = 'planted-secret';
 
 const KEY: StorageKey = { origin: 'https://app.example', topLevelSite: null };
 
-const COOKIE: Cookie = {
-  name: 'token',
-  value: SECRET,
-  domain: 'app.example',
-  hostOnly: true,
-  path: '/',
-  secure: true,
-  httpOnly: true,
-  sameSite: 'lax',
-  expiresAt: 1000,
-  partitionKey: null,
-};
+const COOKIE: Cookie = { ...PLAIN_COOKIE, name: 'token', value: SECRET, expiresAt: 1000 };
 
 const body: Section = section(new TextEncoder().encode(SECRET), 'application/octet-stream');
 

@@ -1,14 +1,12 @@
 /** Real processes that work with one session in one Redis at the same time: what each added is there, what each removed is not (issue F, point 6). */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
 import { expect, onTestFinished, test } from 'vitest';
 import { redis } from '../../providers/redis.ts';
 import { EncryptionKey } from '../../ts/envelope/key.ts';
 import { sessionStore } from '../../ts/store/session-store.ts';
+import { bundleChild, startChild } from '../machine/child.ts';
+import { makeFolder } from '../machine/folder.ts';
 import { hasRedis, startRedis } from '../servers/redis.ts';
 import { sessionOf } from './store-fixture.ts';
 
@@ -20,33 +18,18 @@ test.skipIf(!hasRedis('checkout and commit by processes'))(
   '8 processes, 12 commits each, over one Redis: nothing is lost, nothing comes back',
   { timeout: 180_000 },
   async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'psp-checkout-'));
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const folder = await makeFolder('checkout');
     const server = await startRedis();
     onTestFinished(() => server.stop());
-    const script = join(folder, 'child.mjs');
-    buildSync({
-      ...{ entryPoints: [join(import.meta.dirname, 'checkout-child.ts')], outfile: script, bundle: true },
-      // ioredis asks for Node's own modules the old way.
-      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-      ...{ platform: 'node', format: 'esm', target: 'node20', logLevel: 'error' },
-    });
+    const script = bundleChild(join(import.meta.dirname, 'checkout-child.ts'), folder);
     await using provider = redis({ url: server.url });
     const store = sessionStore(provider, { keys: KEY });
     const storage = [{ key: { origin: 'https://shop.example', topLevelSite: null }, localStorage: [], indexedDB: [] }];
     await store.put(sessionOf('shared', { storage }));
 
     const names = Array.from({ length: PROCESSES }, (_, i) => `worker ${i}`);
-    const children: ChildProcess[] = [];
-    onTestFinished(() => {
-      for (const child of children) child.kill('SIGKILL');
-    });
-    const statuses = names.map((name) => {
-      const child = spawn(process.execPath, [script, server.url, name, String(ROUNDS)], { stdio: ['ignore', 'ignore', 'inherit'] });
-      children.push(child);
-      return new Promise<number | null>((resolve) => child.once('close', resolve));
-    });
-    expect(await Promise.all(statuses)).toEqual(names.map(() => 0));
+    const children = names.map((name) => startChild([script, server.url, name, String(ROUNDS)]));
+    expect(await Promise.all(children.map(({ ended }) => ended))).toEqual(names.map(() => 0));
 
     const { session, revision } = (await store.get('shared'))!;
     const items = session.storage.flatMap(({ localStorage }) => localStorage.map(([name]) => name)).sort();

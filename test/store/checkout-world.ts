@@ -7,39 +7,26 @@ import { memory } from '../../providers/memory.ts';
 import { PspError } from '../../ts/errors.ts';
 import type { StorageProvider, StoredRecord } from '../../ts/provider.ts';
 import type { Session } from '../../ts/session/session.ts';
-import { type Checkout, type SessionStore, sessionStore } from '../../ts/store/session-store.ts';
+import { type SessionStore, sessionStore } from '../../ts/store/session-store.ts';
+import { type Call, type Change, type Fate, type Surroundings, type Task, type Truth, Worker } from './checkout-worker.ts';
 import { listAll, withoutConditions } from './store-fixture.ts';
 import { hiding, ID, itemSession, itemsOf, START } from './writers-fixture.ts';
 
-/** What a worker without work begins. */
-export type Task = 'checkout' | 'add' | 'remove' | 'shared' | 'login' | 'logout' | 'delete' | 'create';
-/** What becomes of the call that a worker waits for. */
-export type Fate = 'done' | 'refused' | 'lost reply' | 'late' | 'crash before' | 'crash after';
 /** One step of a schedule. */
 export type Step =
   | { readonly worker: number; readonly task: Task; readonly fate: Fate }
   | { readonly passMs: number }
+  /** The clock of a worker is wrong by so much from now on; it may go back. */
+  | { readonly clockOf: number; readonly skewMs: number }
   | { readonly what: 'backup' | 'restore' | 'late calls' };
 
 const GATED = new Set(['get', 'head', 'put', 'delete', 'getMany', 'deleteMany', 'listPage']);
-/** Of the workers. What others write is seen so much later, where the provider has no conditions. */
+/** Of the workers' clocks at the beginning. */
 const SKEWS_MS = [0, 240_000, -240_000];
+/** What others write is seen so much later, where the provider has no conditions. */
 const LAG_MS = 60_000;
-const MAY_FAIL = new Set(['STORE_GONE', 'STORE_CONFLICT', 'PROVIDER_UNAVAILABLE', 'PROVIDER_TIMEOUT']);
-
-interface Call {
-  readonly run: () => Promise<unknown>;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** What must be so. What an attempt may have done is in neither list. */
-interface Truth {
-  readonly current: string;
-  readonly present: ReadonlySet<string>;
-  readonly removed: ReadonlySet<string>;
-  readonly deleted: ReadonlySet<string>;
-}
+/** Nobody is busy so long with one task, and no call comes so late. */
+const LONG_MS = 10 * 86_400_000;
 
 interface Options {
   readonly conditions: boolean;
@@ -55,19 +42,24 @@ export async function runSchedule(steps: readonly Step[], options: Options): Pro
   await world.end();
 }
 
-class World {
+class World implements Surroundings {
   nowMs = START;
   /** What was true since when; the last is true now. */
   readonly #history: { readonly atMs: number; readonly truth: Truth }[] = [
-    { atMs: START, truth: { current: 'life 0', present: new Set(), removed: new Set(), deleted: new Set() } },
+    { atMs: START, truth: { current: 'life 0', present: new Set(), removed: new Set(), replaced: new Set(), deleted: new Set() } },
   ];
   /** Names that somebody tried to remove, lives that somebody tried to delete: whatever came of it. */
   readonly doomed = new Set<string>();
   readonly ending = new Set<string>();
+  /** Of lives, also when a backup from before has brought them back. */
+  readonly #deletedAtMs = new Map<string, number>();
+  /** Of each name and value, the life in which it was put. */
+  readonly bornIn = new Map<string, string>();
   /** Counts restores: what was begun before one says nothing of what is there after it. */
   era = 0;
   readonly late: Call[] = [];
-  readonly options: Options;
+  readonly #skewsMs = [...SKEWS_MS];
+  readonly #options: Options;
   readonly #base: StorageProvider = memory({ now: () => this.nowMs });
   readonly #bornAt = new Map<string, { readonly atMs: number; readonly by: number }>();
   readonly #workers: Worker[];
@@ -75,8 +67,12 @@ class World {
   #backup: { readonly records: readonly StoredRecord[]; readonly truth: Truth } | null = null;
 
   constructor(options: Options) {
-    this.options = options;
+    this.#options = options;
     this.#workers = SKEWS_MS.map((_, at) => new Worker(this, at));
+  }
+
+  get hasConditions(): boolean {
+    return this.#options.conditions;
   }
 
   get truth(): Truth {
@@ -85,10 +81,23 @@ class World {
 
   set truth(truth: Truth) {
     this.#history.push({ atMs: this.nowMs, truth });
+    for (const life of truth.deleted) if (!this.#deletedAtMs.has(life)) this.#deletedAtMs.set(life, this.nowMs);
   }
 
-  newName(): string {
-    return `n${++this.#names}`;
+  /** Whether a life was deleted, so lately that its tombstone is there (30 days, whatever clock it was written by). */
+  isKnownToBeDeleted(life: string): boolean {
+    const deletedAtMs = this.#deletedAtMs.get(life);
+    return deletedAtMs !== undefined && this.truth.deleted.has(life) && this.nowMs - deletedAtMs < LONG_MS;
+  }
+
+  newName(life: string): string {
+    const name = `n${++this.#names}`;
+    this.bornIn.set(name, life);
+    return name;
+  }
+
+  newLife(): string {
+    return `life ${++this.#names}`;
   }
 
   /** Somebody tries to remove it. */
@@ -98,30 +107,37 @@ class World {
   }
 
   /** These changes were acknowledged. */
-  settle(changes: readonly { readonly name: string; readonly isThere: boolean }[]): void {
+  settle(changes: readonly Change[]): void {
     const present = new Set(this.truth.present);
     const removed = new Set(this.truth.removed);
-    for (const { name, isThere } of changes) {
-      if (!isThere) removed.add(name);
+    const replaced = new Set(this.truth.replaced);
+    for (const { name, what } of changes) {
+      if (what === 'removed') removed.add(name);
+      else if (what === 'replaced') replaced.add(name);
       else if (!this.doomed.has(name)) present.add(name);
     }
-    this.truth = { ...this.truth, present, removed };
+    this.truth = { ...this.truth, present, removed, replaced };
   }
 
   async begin(): Promise<void> {
-    await this.#open(this.#base, 0).put(this.sessionOf('life 0'));
+    await this.#openHere(this.#base).put(this.sessionOf('life 0'));
   }
 
   sessionOf(incarnation: string): Session {
-    const { expiresAt } = this.options;
+    const { expiresAt } = this.#options;
     // One item stays: a storage key that is found empty says nothing (law M9).
     return { ...itemSession({ stays: '1' }, incarnation), ...(expiresAt === null ? {} : { expiresAt }) };
   }
 
-  #open(provider: StorageProvider, skewMs: number): SessionStore {
-    return sessionStore(this.options.conditions ? provider : withoutConditions(provider), {
+  /** Of somebody whose clock is right. */
+  #openHere(provider: StorageProvider): SessionStore {
+    return this.#open(provider, () => this.nowMs);
+  }
+
+  #open(provider: StorageProvider, now: () => number): SessionStore {
+    return sessionStore(this.#options.conditions ? provider : withoutConditions(provider), {
       keys: null,
-      now: () => this.nowMs + skewMs,
+      now,
       retry: { attempts: 2, baseMs: 0, maxMs: 0 },
       random: (length) => {
         const bytes = new Uint8Array(length);
@@ -134,7 +150,7 @@ class World {
 
   /** The store of a process, whose calls wait. */
   openFor(worker: Worker, at: number): SessionStore {
-    const seen = this.options.conditions ? this.#base : this.#fromAfar(at);
+    const seen = this.#options.conditions ? this.#base : this.#fromAfar(at);
     const gated = new Proxy(seen, {
       get: (target, name: string) => {
         const value: unknown = Reflect.get(target, name);
@@ -151,7 +167,7 @@ class World {
           });
       },
     });
-    return this.#open(gated, SKEWS_MS[at]!);
+    return this.#open(gated, () => this.nowMs + this.#skewsMs[at]!);
   }
 
   #fromAfar(at: number | null): StorageProvider {
@@ -163,9 +179,11 @@ class World {
 
   async take(step: Step): Promise<void> {
     if ('passMs' in step) {
+      if (step.passMs >= LONG_MS) await this.#finish();
       this.nowMs += step.passMs;
       await this.#checkFromAfar();
-    } else if ('worker' in step) await this.#work(step.worker, step.task, step.fate);
+    } else if ('clockOf' in step) this.#skewsMs[step.clockOf] = step.skewMs;
+    else if ('worker' in step) await this.#work(step.worker, step.task, step.fate);
     else if (step.what === 'backup') this.#backup = { records: await this.#readAll(), truth: this.truth };
     else if (step.what === 'restore') await this.#restore();
     else await this.#letLateGo();
@@ -173,12 +191,23 @@ class World {
 
   async #work(at: number, task: Task, fate: Fate): Promise<void> {
     const worker = this.#workers[at]!;
+    if (fate === 'all done') {
+      if (!worker.isBusy) worker.begin(task);
+      await worker.finish();
+      return;
+    }
     if (!worker.isBusy) worker.begin(task);
     else if (!(await worker.go(fate))) {
       this.#workers[at] = new Worker(this, at);
       return;
     }
     await worker.rest();
+  }
+
+  /** Nothing is under way any more. */
+  async #finish(): Promise<void> {
+    for (const worker of this.#workers) await worker.finish();
+    await this.#letLateGo();
   }
 
   async #letLateGo(): Promise<void> {
@@ -202,20 +231,11 @@ class World {
       await this.#base.put(key, value, { metadata, ...(expiresAt === null ? {} : { expiresAt }) });
     this.#history.length = 0;
     this.truth = { ...truth, present: new Set([...truth.present].filter((name) => !this.doomed.has(name))) };
-    for (const worker of this.#workers) {
-      worker.failAll();
-      await worker.rest();
-    }
+    for (const worker of this.#workers) await worker.fail();
   }
 
   async end(): Promise<void> {
-    for (const worker of this.#workers) {
-      while (worker.isBusy) {
-        await worker.go('done');
-        await worker.rest();
-      }
-    }
-    await this.#letLateGo();
+    await this.#finish();
     const problems = this.#workers.flatMap(({ problems: own }) => own);
     expect(problems).toEqual([]);
     // As it is seen by somebody new, at once and when all that may go has gone.
@@ -226,10 +246,10 @@ class World {
 
   /** Commits of workers that come after hours, twice: the second deletes what it may. */
   async #tidy(): Promise<void> {
-    if (this.options.conditions || this.options.expiresAt !== null) return;
+    if (this.#options.conditions || this.#options.expiresAt !== null) return;
     for (let round = 0; round < 2; round++) {
       this.nowMs += 3_600_000;
-      const store = this.#open(this.#base, 0);
+      const store = this.#openHere(this.#base);
       if ((await store.get(ID)) === null) return;
       const work = await store.checkout(ID);
       await work.commit({ session: { ...work.session, name: `round ${round}` } });
@@ -239,10 +259,10 @@ class World {
 
   /** Whoever sees what was there a minute ago sees all that was acknowledged then: nothing was deleted before it could do without. */
   async #checkFromAfar(): Promise<void> {
-    const { conditions, expiresAt } = this.options;
+    const { conditions, expiresAt } = this.#options;
     const then = this.#history.filter(({ atMs }) => atMs <= this.nowMs - LAG_MS).at(-1);
     if (conditions || then === undefined || (expiresAt !== null && this.nowMs >= expiresAt + 60_000)) return;
-    const stored = await this.#open(this.#fromAfar(null), 0).get(ID);
+    const stored = await this.#openHere(this.#fromAfar(null)).get(ID);
     if (stored === null) {
       expect([...this.ending]).toContain(then.truth.current);
       return;
@@ -255,23 +275,28 @@ class World {
   }
 
   async #check(): Promise<void> {
-    const stored = await this.#open(this.#base, 0).get(ID);
-    const { expiresAt } = this.options;
+    const stored = await this.#openHere(this.#base).get(ID);
+    const { expiresAt } = this.#options;
     if (expiresAt !== null && this.nowMs >= expiresAt + 60_000) {
       expect(stored).toBeNull();
       return;
     }
-    const { current, present, removed, deleted } = this.truth;
+    const { current, present, removed, replaced, deleted } = this.truth;
     if (stored === null) {
       expect([...this.ending]).toContain(current);
       return;
     }
     const items = itemsOf(stored.session);
     expect([...deleted]).not.toContain(stored.session.incarnation);
+    const foreign = Object.entries(items).flatMap(([name, value]) =>
+      [name, value].filter((one) => (this.bornIn.get(one) ?? stored.session.incarnation) !== stored.session.incarnation),
+    );
+    expect(foreign).toEqual([]);
     expect(items['user']).toBe(items['nonce']);
     const prefix = `${stored.session.incarnation} `;
     expect([...present].filter((name) => name.startsWith(prefix) && items[name.slice(prefix.length)] === undefined)).toEqual([]);
     expect([...removed].filter((name) => name.startsWith(prefix) && items[name.slice(prefix.length)] !== undefined)).toEqual([]);
+    expect(Object.entries(items).filter(([name, value]) => replaced.has(`${prefix}${name} ${value}`))).toEqual([]);
   }
 }
 
@@ -279,134 +304,4 @@ let randoms = 0;
 
 function expectFailure(error: unknown): void {
   if (!(error instanceof PspError)) throw error;
-}
-
-/** A process: one task at a time, and what its pages hold. */
-class Worker {
-  readonly problems: unknown[] = [];
-  readonly #world: World;
-  readonly #store: SessionStore;
-  #work: Checkout | null = null;
-  #items: Record<string, string> = {};
-  /** Changes since the last commit that was acknowledged. */
-  #open: { readonly name: string; readonly isThere: boolean }[] = [];
-  #calls: Call[] = [];
-  #wake: () => void = () => undefined;
-  isBusy = false;
-
-  constructor(world: World, at: number) {
-    this.#world = world;
-    this.#store = world.openFor(this, at);
-  }
-
-  wait(call: Call): void {
-    this.#calls.push(call);
-    this.#wake();
-  }
-
-  /** Until it waits for a call, or has nothing to do. */
-  async rest(): Promise<void> {
-    while (this.isBusy && this.#calls.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-  }
-
-  begin(task: Task): void {
-    this.isBusy = true;
-    this.#run(task)
-      .catch((error: unknown) => {
-        if (!(error instanceof PspError && MAY_FAIL.has(error.code))) this.problems.push(error);
-        if (error instanceof PspError && error.code === 'STORE_GONE') this.#work = null;
-      })
-      .finally(() => {
-        this.isBusy = false;
-        this.#wake();
-      });
-  }
-
-  /** Lets the first call come to its fate. False: the process is dead. */
-  async go(fate: Fate): Promise<boolean> {
-    const call = this.#calls.shift();
-    if (call === undefined) return true;
-    if (fate === 'crash before') return false;
-    if (fate === 'refused') call.reject(new PspError('PROVIDER_UNAVAILABLE', 'planned'));
-    else if (fate === 'late') {
-      this.#world.late.push(call);
-      call.reject(new PspError('PROVIDER_TIMEOUT', 'planned'));
-    } else {
-      const [settled] = await Promise.allSettled([call.run()]);
-      if (fate === 'crash after') return false;
-      if (fate === 'lost reply') call.reject(new PspError('PROVIDER_TIMEOUT', 'planned'));
-      else if (settled!.status === 'fulfilled') call.resolve(settled!.value);
-      else call.reject(settled!.reason);
-    }
-    return true;
-  }
-
-  failAll(): void {
-    for (const { reject } of this.#calls.splice(0)) reject(new PspError('PROVIDER_UNAVAILABLE', 'the service is down'));
-  }
-
-  async #run(task: Task): Promise<void> {
-    if (task === 'delete') return this.#delete();
-    if (task === 'create' && this.#world.options.conditions) return this.#create();
-    if (this.#work === null || task === 'checkout' || task === 'create') return this.#checkOut();
-    return this.#change(task);
-  }
-
-  async #checkOut(): Promise<void> {
-    this.#work = null;
-    this.#open = [];
-    this.#work = await this.#store.checkout(ID);
-    this.#items = itemsOf(this.#work.session);
-  }
-
-  async #delete(): Promise<void> {
-    const { era } = this.#world;
-    const found = await this.#store.head(ID);
-    if (found === null) return;
-    this.#world.ending.add(found.incarnation);
-    // It may be another one by now: then that one goes, and nothing is said of it but that.
-    const before = this.#world.truth.current;
-    this.#world.ending.add(before);
-    const isDeleted = await this.#store.delete(ID);
-    const { truth } = this.#world;
-    if (!isDeleted || era !== this.#world.era || before !== found.incarnation || truth.current !== before) {
-      this.#world.ending.add(truth.current);
-      return;
-    }
-    this.#world.truth = { ...truth, deleted: new Set([...truth.deleted, before]) };
-  }
-
-  async #create(): Promise<void> {
-    const { era } = this.#world;
-    const incarnation = this.#world.newName();
-    this.#world.ending.add(incarnation);
-    await this.#store.put(this.#world.sessionOf(incarnation));
-    if (era === this.#world.era) this.#world.truth = { ...this.#world.truth, current: incarnation };
-  }
-
-  async #change(task: Task): Promise<void> {
-    const work = this.#work!;
-    const { era } = this.#world;
-    const life = work.session.incarnation;
-    const value = this.#world.newName();
-    if (task === 'add') {
-      this.#items[value] = '1';
-      this.#open.push({ name: `${life} ${value}`, isThere: true });
-    } else if (task === 'remove') {
-      const name = Object.keys(this.#items).find((one) => /^n[0-9]/.test(one));
-      if (name !== undefined) {
-        delete this.#items[name];
-        this.#world.doom(`${life} ${name}`);
-        this.#open.push({ name: `${life} ${name}`, isThere: false });
-      }
-    } else if (task === 'shared') this.#items['shared'] = value;
-    else if (task === 'login') Object.assign(this.#items, { user: value, nonce: value });
-    else if (task === 'logout') for (const name of ['user', 'nonce']) delete this.#items[name];
-    const { storage } = itemSession(this.#items);
-    const { session } = await work.commit({ session: { ...work.session, storage } });
-    const shown = itemsOf(session);
-    if (shown['user'] !== shown['nonce']) this.problems.push('a credential is torn');
-    const done = this.#open.splice(0);
-    if (era === this.#world.era) this.#world.settle(done);
-  }
 }

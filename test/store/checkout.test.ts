@@ -3,85 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { memory } from '../../providers/memory.ts';
 import { generateKey } from '../../ts/envelope/envelope.ts';
 import { PspError } from '../../ts/errors.ts';
-import type { Cookie, Coverage, Session } from '../../ts/session/session.ts';
-import { type CheckoutDriver, rotateStore, type SessionStore, sessionStore } from '../../ts/store/session-store.ts';
-
-const ORIGIN = 'https://shop.example';
-const KEY = { origin: ORIGIN, topLevelSite: null };
-const NOW = 1_790_000_000_000;
-
-const cookie = (name: string, value: string, expiresAt: number | null = null): Cookie => ({
-  ...{
-    name,
-    value,
-    domain: 'shop.example',
-    hostOnly: true,
-    path: '/',
-    secure: true,
-    httpOnly: true,
-    sameSite: 'lax',
-    expiresAt,
-    partitionKey: null,
-  },
-});
-
-/** Cookies by name, and localStorage of the one origin by name. */
-interface State {
-  cookies: Record<string, string>;
-  items: Record<string, string>;
-}
-
-const COVERAGE: Coverage = {
-  ...{ cookies: 'complete', tabs: 'complete' },
-  storage: [{ key: KEY, localStorage: 'complete', indexedDB: 'complete' }],
-};
-
-function sessionOf({ cookies, items }: State, coverage: Coverage = COVERAGE): Session {
-  return {
-    ...{ id: 'shop', incarnation: 'first', revision: 0, createdAt: NOW, updatedAt: NOW, source: { tool: 'test' }, coverage },
-    cookies: Object.entries(cookies).map(([name, value]) => cookie(name, value)),
-    storage: [{ key: KEY, localStorage: Object.entries(items), indexedDB: [] }],
-    tabs: [],
-  };
-}
-
-function stateOf({ cookies, storage }: Session): State {
-  return {
-    cookies: Object.fromEntries(cookies.map(({ name, value }) => [name, value])),
-    items: Object.fromEntries(storage.flatMap(({ localStorage }) => localStorage) as [string, string][]),
-  };
-}
-
-/** A browser: what it holds can be changed from outside, as pages do. */
-class Browser implements CheckoutDriver<{ restored: true }> {
-  state: State = { cookies: {}, items: {} };
-  coverage = COVERAGE;
-  /** As browsers do it with SameSite or times: what is set reads back otherwise. */
-  normalizes = false;
-
-  async restore(session: Session): Promise<{ restored: true }> {
-    this.state = structuredClone(stateOf(session));
-    if (this.normalizes) for (const name of Object.keys(this.state.items)) this.state.items[name] += ' ';
-    return { restored: true };
-  }
-
-  async capture(): Promise<{ session: Session }> {
-    return { session: { ...sessionOf(this.state, this.coverage), incarnation: 'of the capture', id: 'shop' } };
-  }
-}
-
-async function storeWith(state: State): Promise<{ store: SessionStore; provider: ReturnType<typeof memory> }> {
-  const provider = memory();
-  const store = sessionStore(provider, { keys: null });
-  await store.put(sessionOf(state));
-  return { store, provider };
-}
-const stored = async (store: SessionStore): Promise<State> => stateOf((await store.get('shop'))!.session);
-const codeOf = async (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => null,
-    (error) => (error instanceof PspError ? error.code : error),
-  );
+import type { Session } from '../../ts/session/session.ts';
+import { rotateStore, sessionStore } from '../../ts/store/session-store.ts';
+import { Browser, COVERAGE, codeOf, KEY, NOW, ORIGIN, sessionOf, stateOf, stored, storeWith } from './checkout-fixture.ts';
 
 describe('checkout and commit', () => {
   test('what two workers changed is kept from both', async () => {

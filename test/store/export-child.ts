@@ -1,12 +1,13 @@
 /** The process that `export-resume.test.ts` kills: one export of the store in a folder into files beside it, with a checkpoint and a line for each file. */
 
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { filesystem } from '../../providers/filesystem.ts';
 import { EncryptionKey } from '../../ts/envelope/key.ts';
 import { exportMany } from '../../ts/store/export.ts';
 import { sessionStore } from '../../ts/store/session-store.ts';
+import { checkpointFile } from '../machine/checkpoint-file.ts';
 
 export const CHECKPOINT_EVERY = 50;
 
@@ -17,18 +18,11 @@ async function run(place: string): Promise<void> {
   const store = sessionStore(filesystem({ root: join(place, 'store'), durability: 'none' }), {
     keys: new EncryptionKey('store', new Uint8Array(32).fill(7)),
   });
-  const marks = join(place, 'checkpoint');
   process.stdout.write('started\n');
   const results = exportMany(store, {
     form: 'packed',
     checkpointEvery: CHECKPOINT_EVERY,
-    checkpoint: {
-      load: () => (existsSync(marks) ? readFileSync(marks, 'utf8') || null : null),
-      save(text) {
-        writeFileSync(`${marks}.new`, text ?? '');
-        renameSync(`${marks}.new`, marks);
-      },
-    },
+    checkpoint: checkpointFile(join(place, 'checkpoint')),
   });
   for await (const result of results) {
     if (result.status === 'rejected') throw result.reason;

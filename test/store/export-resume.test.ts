@@ -1,13 +1,9 @@
 /** Exports that are stopped in the middle, by a signal, by their reader or by kill -9, and the runs that go on from there: nothing is left out. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { filesystem } from '../../providers/filesystem.ts';
 import { memory } from '../../providers/memory.ts';
 import { PspError } from '../../ts/errors.ts';
@@ -17,6 +13,9 @@ import { importMany } from '../../ts/store/import.ts';
 import { sessionStore } from '../../ts/store/session-store.ts';
 import type { SessionStore } from '../../ts/store/store.ts';
 import { flip } from '../envelope/fixture.ts';
+import { bundleChild, startChild } from '../machine/child.ts';
+import { makeFolder } from '../machine/folder.ts';
+import { killUntilDone } from '../machine/kill.ts';
 import { CHECKPOINT_EVERY } from './export-child.ts';
 import { blobOf, clearItems, idsOf, keptCheckpoint } from './import-fixture.ts';
 import { KEY, NOW, options } from './store-fixture.ts';
@@ -204,51 +203,24 @@ test('kill -9 in the middle of an export of 1,000 sessions: none is left out, an
   timeout: 240_000,
 }, async () => {
   const count = 1000;
-  const folder = await mkdtemp(join(tmpdir(), 'psp-export-'));
-  const children: ChildProcess[] = [];
-  onTestFinished(async () => {
-    for (const child of children) child.kill('SIGKILL');
-    await rm(folder, { recursive: true, force: true });
-  });
-  const script = join(folder, 'child.mjs');
-  buildSync({
-    entryPoints: [join(import.meta.dirname, 'export-child.ts')],
-    outfile: script,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'error',
-  });
+  const folder = await makeFolder('export');
+  const script = bundleChild(join(import.meta.dirname, 'export-child.ts'), folder);
   const store = sessionStore(filesystem({ root: join(folder, 'store'), durability: 'none' }), { keys: KEY });
   expect(await importMany(store, await clearItems(idsOf(count))).summary).toMatchObject({ created: count });
   mkdirSync(join(folder, 'out'));
 
   const log = join(folder, 'log');
   const written = (): number => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0);
-  let kills = 0;
-  let killedInTheMiddle = 0;
-  for (;;) {
-    // Far enough for a save, and somewhere between two of them. After some kills the process is left alone.
-    const killAt = kills < MAX_KILLS ? written() + CHECKPOINT_EVERY + randomInt(10, 60) : Number.POSITIVE_INFINITY;
-    const child = spawn(process.execPath, [script, folder], { stdio: ['ignore', 'ignore', 'inherit'] });
-    children.push(child);
-    const ended = new Promise<number | null>((resolve) => child.once('close', (status) => resolve(status)));
-    const watch = setInterval(() => {
-      if (written() >= killAt) child.kill('SIGKILL');
-    }, 2);
-    const status = await ended;
-    clearInterval(watch);
-    if (status === 0) break;
-    expect(status).toBeNull();
-    kills++;
-    const marks = existsSync(join(folder, 'checkpoint')) ? readFileSync(join(folder, 'checkpoint'), 'utf8') : null;
-    // The kill came between the end of the export and that of the process.
-    if (marks === '') break;
-    if (marks !== null) killedInTheMiddle++;
-  }
-  const where = `${kills} kills`;
-  expect(killedInTheMiddle, where).toBeGreaterThan(0);
+  const { kills, inTheMiddle, where } = await killUntilDone({
+    start: () => startChild([script, folder]),
+    checkpoint: join(folder, 'checkpoint'),
+    moment(before) {
+      // Far enough for a save, and somewhere between two of them.
+      const killAt = written() + CHECKPOINT_EVERY + randomInt(10, 60);
+      return before < MAX_KILLS ? () => written() >= killAt : null;
+    },
+  });
+  expect(inTheMiddle, where).toBeGreaterThan(0);
   expect(readFileSync(join(folder, 'checkpoint'), 'utf8')).toBe('');
 
   const files = readdirSync(join(folder, 'out')).filter((name) => !name.endsWith('.new'));

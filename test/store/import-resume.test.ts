@@ -1,13 +1,9 @@
 /** Imports that are stopped in the middle, by a signal or by kill -9, and the runs that go on from there: nothing is lost, nothing stored twice. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { filesystem } from '../../providers/filesystem.ts';
 import { memory } from '../../providers/memory.ts';
 import type { RotationCheckpoint } from '../../ts/store/checkpoint.ts';
@@ -15,7 +11,11 @@ import { type ImportItem, type ImportSummary, importMany } from '../../ts/store/
 import { ImportMark } from '../../ts/store/import-mark.ts';
 import { sessionStore } from '../../ts/store/session-store.ts';
 import type { SessionStore } from '../../ts/store/store.ts';
+import { bundleChild, startChild } from '../machine/child.ts';
+import { makeFolder } from '../machine/folder.ts';
+import { killUntilDone } from '../machine/kill.ts';
 import { blobOf, clearItems, idsOf, keptCheckpoint, resultsOf, storedIds } from './import-fixture.ts';
+import { buildThreadProgram } from './import-thread-program.ts';
 import { KEY, NOW, options, steadyRandom } from './store-fixture.ts';
 
 /** Kills of one import, at most. */
@@ -169,72 +169,42 @@ describe('the mark', () => {
   });
 });
 
-test('kill -9 in the middle of an import of 1,000 sessions: none is lost, none is stored twice', { timeout: 240_000 }, async () => {
-  const count = 1000;
-  const folder = await mkdtemp(join(tmpdir(), 'psp-import-'));
-  const children: ChildProcess[] = [];
-  onTestFinished(async () => {
-    for (const child of children) child.kill('SIGKILL');
-    await rm(folder, { recursive: true, force: true });
-  });
-  const script = join(folder, 'child.mjs');
-  buildSync({
-    entryPoints: [join(import.meta.dirname, 'import-child.ts')],
-    outfile: script,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'error',
-  });
-  mkdirSync(join(folder, 'blobs'));
-  for (const id of idsOf(count)) writeFileSync(join(folder, 'blobs', `${id}.pspb`), await blobOf(id, 'packed', { revision: 5 }));
+const PROGRAM = buildThreadProgram().href;
 
-  let summary: ImportSummary | null = null;
-  let kills = 0;
-  let killedInTheMiddle = 0;
-  const delays: number[] = [];
-  for (;;) {
-    // The first comes soon, later ones ever later; after some the process is left alone, so that the loop ends however slow the machine is.
-    const delay = kills < MAX_KILLS ? randomInt(5, 105) + 150 * kills : null;
-    const child = spawn(process.execPath, [script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
-    children.push(child);
-    let shown = '';
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      shown += text;
+test.each([
+  ['', []],
+  [' with two threads', [PROGRAM]],
+])(
+  'kill -9 in the middle of an import of 1,000 sessions%s: none is lost, none is stored twice',
+  { timeout: 240_000 },
+  async (_, program) => {
+    const count = 1000;
+    const folder = await makeFolder('import');
+    const script = bundleChild(join(import.meta.dirname, 'import-child.ts'), folder);
+    mkdirSync(join(folder, 'blobs'));
+    for (const id of idsOf(count)) writeFileSync(join(folder, 'blobs', `${id}.pspb`), await blobOf(id, 'packed', { revision: 5 }));
+
+    const { kills, inTheMiddle, where, said } = await killUntilDone({
+      start: () => startChild([script, folder, ...program]),
+      checkpoint: join(folder, 'checkpoint'),
+      moment: (before) => (before < MAX_KILLS ? randomInt(5, 105) + 150 * before : null),
     });
-    const ended = new Promise<number | null>((resolve) => child.once('close', (status) => resolve(status)));
-    await Promise.race([new Promise((resolve) => child.stdout!.once('data', resolve)), ended]);
-    const timer = delay === null ? null : setTimeout(() => child.kill('SIGKILL'), delay);
-    const status = await ended;
-    if (timer !== null) clearTimeout(timer);
-    if (status === 0) {
-      summary = JSON.parse(shown.split('\n')[1]!) as ImportSummary;
-      break;
+    expect(kills, where).toBeGreaterThan(0);
+    expect(inTheMiddle, where).toBeGreaterThan(0);
+    if (said !== null) {
+      const summary = JSON.parse(said[1]!) as ImportSummary;
+      expect(summary, where).toMatchObject({ failed: 0, kept: 0, replaced: 0, resumed: true });
+      expect(summary.created + summary.present + summary.finishedBefore, where).toBe(count);
     }
-    expect(status, `delays ${delays.join(', ')}`).toBeNull();
-    delays.push(delay!);
-    kills++;
-    const marks = existsSync(join(folder, 'checkpoint')) ? readFileSync(join(folder, 'checkpoint'), 'utf8') : null;
-    // The kill came between the end of the import and that of the process.
-    if (marks === '') break;
-    if (marks !== null) killedInTheMiddle++;
-  }
-  const where = `killed after ${delays.join(', ')} ms`;
-  expect(kills, where).toBeGreaterThan(0);
-  expect(killedInTheMiddle, where).toBeGreaterThan(0);
-  if (summary !== null) {
-    expect(summary, where).toMatchObject({ failed: 0, kept: 0, replaced: 0, resumed: true });
-    expect(summary.created + summary.present + summary.finishedBefore, where).toBe(count);
-  }
 
-  const provider = filesystem({ root: join(folder, 'store'), durability: 'none' });
-  const store = sessionStore(provider, { keys: KEY });
-  expect(await storedIds(store)).toEqual(idsOf(count));
-  for (const id of idsOf(count)) {
-    const head = (await provider.head(id))!;
-    // A second write would have left the first one's id.
-    expect(head.metadata, where).not.toHaveProperty('before');
-    expect(await store.get(id)).toMatchObject({ revision: 5, session: { id, revision: 5 } });
-  }
-});
+    const provider = filesystem({ root: join(folder, 'store'), durability: 'none' });
+    const store = sessionStore(provider, { keys: KEY });
+    expect(await storedIds(store)).toEqual(idsOf(count));
+    for (const id of idsOf(count)) {
+      const head = (await provider.head(id))!;
+      // A second write would have left the first one's id.
+      expect(head.metadata, where).not.toHaveProperty('before');
+      expect(await store.get(id)).toMatchObject({ revision: 5, session: { id, revision: 5 } });
+    }
+  },
+);

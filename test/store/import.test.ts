@@ -61,13 +61,14 @@ describe.each<[string, () => Promise<StorageProvider>]>([
     const store = sessionStore(await make(), options());
     const ids = idsOf(300);
     const items = await clearItems(ids);
-    const run = importMany(store, items);
+    const run = importMany(store, items, { threads: 0 });
     const results = await resultsOf(run);
     expect(results.map(({ id }) => id).sort()).toEqual(ids);
     const bytes = items.reduce((sum, item) => sum + (item.bytes as Uint8Array).length, 0);
     expect(await run.summary).toEqual({
       created: 300,
       replaced: 0,
+      merged: 0,
       kept: 0,
       present: 0,
       failed: 0,
@@ -76,6 +77,8 @@ describe.each<[string, () => Promise<StorageProvider>]>([
       failures: {},
       resumed: false,
       complete: true,
+      threads: 0,
+      withoutThreads: null,
     });
     expect(await storedIds(store)).toEqual(ids);
   });
@@ -147,11 +150,6 @@ describe('what is there already', () => {
     expect(await importMany(store, items).summary).toMatchObject({ kept: 20, failed: 0 });
     expect(await importMany(store, items, { onConflict: 'replace' }).summary).toMatchObject({ replaced: 20, failed: 0 });
   });
-
-  test('merge is not there yet, and says so', async () => {
-    const store = await filled();
-    expect(() => importMany(store, [], { onConflict: 'merge' })).toThrow(expect.objectContaining({ code: 'PROVIDER_UNSUPPORTED' }));
-  });
 });
 
 describe('a bad item', () => {
@@ -178,7 +176,7 @@ describe('a bad item', () => {
     const [item] = await clearItems(['a']);
     const other = { name: 'other', bytes: await blobOf('a', 'packed', { name: 'other' }) };
     const store = sessionStore(memory({ now }), options());
-    const results = await resultsOf(importMany(store, [item!, { ...item!, name: 'again' }, other], { concurrency: 1 }));
+    const results = await resultsOf(importMany(store, [item!, { ...item!, name: 'again' }, other], { concurrency: 1, threads: 0 }));
     expect(results.map((result) => result.status === 'fulfilled' && result.value.outcome)).toEqual(['created', 'present', 'kept']);
   });
 });

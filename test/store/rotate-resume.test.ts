@@ -1,20 +1,19 @@
 /** Rotations that are stopped in the middle: by a signal, by a failing checkpoint, by kill -9; and the runs that go on from there. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { filesystem } from '../../providers/filesystem.ts';
 import { memory } from '../../providers/memory.ts';
 import type { KeySource } from '../../ts/envelope/wrap.ts';
 import { verifyAudit } from '../../ts/store/audit.ts';
 import { rotateStore } from '../../ts/store/rotate.ts';
 import { keyOf } from '../envelope/fixture.ts';
-import { AUDIT_KEY } from './rotation-child.ts';
+import { bundleChild, startChild } from '../machine/child.ts';
+import { makeFolder } from '../machine/folder.ts';
+import { killUntilDone } from '../machine/kill.ts';
+import { AUDIT_KEY, SAVED_EVERY } from './rotation-child.ts';
 import {
   checkpointOf,
   contextOf,
@@ -29,6 +28,9 @@ import {
   promoted,
   withFault,
 } from './rotation-fixture.ts';
+
+/** Kills of one rotation, at most. */
+const MAX_KILLS = 5;
 
 const now = (): number => NOW;
 const common = { mode: 'rewrap', contextOf, now, concurrency: 1 } as const;
@@ -156,52 +158,27 @@ describe.each([
   ['rewrap', 1000],
   ['reseal', 250],
 ] as const)('kill -9 over a %s of %i blobs on the file system', (mode, count) => {
-  test('loses none: each is whole at every moment, and in the end all are on the new key', { timeout: 60_000 }, async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'psp-rotate-'));
-    const children: ChildProcess[] = [];
-    onTestFinished(async () => {
-      for (const child of children) child.kill('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
-    });
-    const script = join(folder, 'child.mjs');
-    buildSync({
-      entryPoints: [join(import.meta.dirname, 'rotation-child.ts')],
-      outfile: script,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      logLevel: 'error',
-    });
+  test('loses none: each is whole at every moment, and in the end all are on the new key', { timeout: 240_000 }, async () => {
+    const folder = await makeFolder('rotate');
+    const script = bundleChild(join(import.meta.dirname, 'rotation-child.ts'), folder);
     const root = join(folder, 'store');
     const provider = filesystem({ root, durability: 'none' });
     const keys = keysOf(count);
     await fill(provider, keys, OLD);
 
-    let kills = 0;
-    let killedInTheMiddle = 0;
-    const delays: number[] = [];
-    for (;;) {
-      // The first kills come soon, later ones ever later, so that the loop ends however slow the machine is.
-      const delay = randomInt(5, (300 + kills * 200) * (count / 1000));
-      const child = spawn(process.execPath, [script, folder, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
-      children.push(child);
-      const ended = new Promise<number | null>((resolve) => child.once('close', (status) => resolve(status)));
-      // The time that Node takes to start is no work to be killed in.
-      await Promise.race([new Promise((resolve) => child.stdout!.once('data', resolve)), ended]);
-      const timer = setTimeout(() => child.kill('SIGKILL'), delay);
-      const status = await ended;
-      clearTimeout(timer);
-      if (status === 0) break;
-      expect(status, `delays ${delays.join(', ')}`).toBeNull();
-      delays.push(delay);
-      kills++;
-      const marks = existsSync(join(folder, 'checkpoint')) ? readFileSync(join(folder, 'checkpoint'), 'utf8') : '';
-      if (marks !== '') killedInTheMiddle++;
-    }
-    const where = `killed after ${delays.join(', ')} ms`;
+    const log = join(folder, 'audit');
+    const logged = (): number => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0);
+    const { kills, inTheMiddle, where } = await killUntilDone({
+      start: () => startChild([script, folder, mode]),
+      checkpoint: join(folder, 'checkpoint'),
+      moment(before) {
+        // Far enough for a checkpoint, not so far that there would be few kills.
+        const killAt = logged() + randomInt(SAVED_EVERY + 1, count / 5);
+        return before < MAX_KILLS ? () => logged() >= killAt : null;
+      },
+    });
     expect(kills, where).toBeGreaterThanOrEqual(3);
-    expect(killedInTheMiddle, where).toBeGreaterThan(0);
+    expect(inTheMiddle, where).toBeGreaterThan(0);
 
     let listed = 0;
     for await (const _ of provider.list()) listed++;
@@ -210,15 +187,15 @@ describe.each([
     // A last look without the checkpoint: there is nothing left to do.
     expect(await rotateStore(provider, promoted(), { mode, contextOf })).toMatchObject({ done: 0, skipped: count, failed: [] });
 
-    const text = readFileSync(join(folder, 'audit'), 'utf8');
+    const text = readFileSync(log, 'utf8');
     const { entries } = verifyAudit(text.split('\n').slice(0, -1), AUDIT_KEY);
     expect(
       entries.filter(({ outcome }) => outcome === 'failed' || outcome === 'conflicted'),
       where,
     ).toEqual([]);
     // Under its old id or under its new one, each blob is in the log.
-    const logged = new Set(entries.flatMap(({ blobId, newBlobId }) => [blobId, newBlobId]));
+    const ids = new Set(entries.flatMap(({ blobId, newBlobId }) => [blobId, newBlobId]));
     expect(entries.length).toBeGreaterThanOrEqual(count);
-    expect(logged.size).toBeGreaterThanOrEqual(count);
+    expect(ids.size).toBeGreaterThanOrEqual(count);
   });
 });

@@ -1,7 +1,9 @@
 /** What the tests of checkouts without a browser share: a session that is names and values, workers that change it, and a service that shows writes late. */
+import { memory } from '../../providers/memory.ts';
 import type { StorageProvider } from '../../ts/provider.ts';
 import type { Session } from '../../ts/session/session.ts';
-import type { Checkout, Commit, SessionStore } from '../../ts/store/session-store.ts';
+import { type Checkout, type Commit, type SessionStore, type SessionStoreOptions, sessionStore } from '../../ts/store/session-store.ts';
+import { listAll, options, withoutConditions } from './store-fixture.ts';
 
 export const START = 1_790_000_000_000;
 export const ID = 'shop';
@@ -39,6 +41,36 @@ export function commitItems(work: Checkout, change: (items: Record<string, strin
   const items = change({ ...itemsOf(work.session) });
   return work.commit({ session: { ...work.session, storage: itemSession(items).storage } });
 }
+
+/** A service without conditions, and the processes that use it. */
+export interface Place {
+  nowMs: number;
+  readonly provider: StorageProvider;
+  /** A store of another process. */
+  open(over?: StorageProvider, more?: Partial<SessionStoreOptions>): SessionStore;
+  /** Keys of what stands in the provider. */
+  keys(): Promise<string[]>;
+}
+
+/** A place with a session of these items; null: with none. */
+export async function placeWith(items: Items | null): Promise<Place> {
+  const place: Place = {
+    nowMs: START,
+    provider: withoutConditions(memory({ now: () => place.nowMs })),
+    open: (over = place.provider, more = {}) => sessionStore(over, { ...options(), random: undefined!, now: () => place.nowMs, ...more }),
+    keys: async () => (await listAll(place.provider.list())).map(({ key }) => key).sort(),
+  };
+  if (items !== null) await place.open().put(itemSession(items));
+  return place;
+}
+
+/** A change that adds an item, or gives it another value. */
+export function add(name: string, value = '1'): (items: Record<string, string>) => Items {
+  return (items) => ({ ...items, [name]: value });
+}
+
+/** Keys of commits to {@link ID}. */
+export const OBJECT: RegExp = /^shop\/#w\/[0-9a-f]{16}\/[0-9]+$/;
 
 /** `provider` as it is seen from far away: keys that `isHidden` names are not there yet, for listings as for reads. */
 export function hiding(provider: StorageProvider, isHidden: (key: string) => boolean): StorageProvider {

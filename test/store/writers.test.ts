@@ -1,36 +1,10 @@
 /** Law M19: checkouts over a provider without conditions. What a worker commits is an object of its own; whoever reads joins them. */
 import { describe, expect, test } from 'vitest';
-import { memory } from '../../providers/memory.ts';
 import { PspError } from '../../ts/errors.ts';
 import type { StorageProvider } from '../../ts/provider.ts';
-import { exportMany, type SessionStore, sessionStore, transferSession } from '../../ts/store/session-store.ts';
-import { codeOf, listAll, options, withoutConditions } from './store-fixture.ts';
-import { commitItems, hiding, ID, type Items, itemSession, START, storedItems } from './writers-fixture.ts';
-
-interface Place {
-  nowMs: number;
-  readonly provider: StorageProvider;
-  /** A store of another process. */
-  open(over?: StorageProvider): SessionStore;
-  /** Keys of what stands in the provider. */
-  keys(): Promise<string[]>;
-}
-
-async function placeWith(items: Items | null): Promise<Place> {
-  const place: Place = {
-    nowMs: START,
-    provider: withoutConditions(memory({ now: () => place.nowMs })),
-    open: (over = place.provider) => sessionStore(over, { ...options(), random: undefined!, now: () => place.nowMs }),
-    keys: async () => (await listAll(place.provider.list())).map(({ key }) => key).sort(),
-  };
-  if (items !== null) await place.open().put(itemSession(items));
-  return place;
-}
-
-const add =
-  (name: string, value = '1') =>
-  (items: Record<string, string>): Items => ({ ...items, [name]: value });
-const OBJECT = /^shop\/#w\/[0-9a-f]{16}\/[0-9]+$/;
+import { type SessionStore, sessionStore } from '../../ts/store/session-store.ts';
+import { codeOf, listAll, options } from './store-fixture.ts';
+import { add, commitItems, hiding, ID, itemSession, OBJECT, type Place, placeWith, START, storedItems } from './writers-fixture.ts';
 
 describe('M19: commits without conditions', () => {
   test('what several workers changed is kept from all, each in an object that is written once', async () => {
@@ -55,18 +29,6 @@ describe('M19: commits without conditions', () => {
     expect(await storedItems(place.open())).toEqual({ token: 'fresh' });
     await commitItems(await place.open().checkout(ID), add('cart', '2'));
     expect(await storedItems(place.open())).toEqual({ token: 'fresh', cart: '2' });
-  });
-
-  test('an export and a transfer, which take records along, say so where commits stand beside one', async () => {
-    const place = await placeWith({ token: 'old' });
-    const store = place.open();
-    const other = await placeWith(null);
-    expect((await transferSession(store, other.open(), ID)).outcome).toBe('done');
-    await commitItems(await store.checkout(ID), add('item'));
-    expect(await codeOf(transferSession(store, other.open(), ID))).toBe('PROVIDER_UNSUPPORTED');
-    expect(await listAll(exportMany(store, { form: 'packed' }))).toMatchObject([
-      { id: ID, status: 'rejected', reason: { code: 'PROVIDER_UNSUPPORTED' } },
-    ]);
   });
 
   test('a worker goes on from its own last write where the service does not show it yet', async () => {
@@ -314,6 +276,17 @@ describe('M18 without conditions', () => {
     expect([await other.get(ID), await other.head(ID), await listAll(other.list())]).toEqual([null, null, []]);
     expect(await other.delete(ID)).toBe(false);
     expect(await place.keys()).toEqual([ID]);
+  });
+
+  test('a commit that the deletion did not see stays ended, however long nobody looks', async () => {
+    const place = await placeWith({ token: 'a' });
+    await commitItems(await place.open().checkout(ID), add('x'));
+    const far = place.open(hiding(place.provider, (key) => OBJECT.test(key)));
+    expect(await far.delete(ID)).toBe(true);
+    expect(await place.keys()).toHaveLength(2);
+    place.nowMs += 400 * 86_400_000;
+    expect(await storedItems(place.open())).toBeNull();
+    expect(await codeOf(place.open().put(itemSession({ token: 'a' })))).toBe('STORE_GONE');
   });
 
   test('a deletion between the read and the write of a commit is told, and leaves no object', async () => {

@@ -50,7 +50,9 @@ import type {
   Unverified,
   Version,
 } from '../../ts/index.ts';
+import type * as merge from '../../ts/merging.ts';
 import type * as portable from '../../ts/portable.ts';
+import type * as sequence from '../../ts/sequence.ts';
 
 /** A context of a launched browser is accepted as it is, and the pages that come back are Playwright's own. */
 export async function launched(session: Session): Promise<void> {
@@ -201,6 +203,50 @@ export function names(): void {
   expectTypeOf<keyof typeof main>().toEqualTypeOf<Shared | 'useKernel' | 'useModule'>();
   // Functions of one name have one type in both entries, so that a program changes its import line and nothing else.
   expectTypeOf<Readonly<Pick<typeof main, Shared>>>().toEqualTypeOf<Readonly<Pick<typeof portable, Shared>>>();
+}
+
+/** The names of the entries that merge: texts and lists, whole sessions. */
+export function mergingNames(): void {
+  type Shared = 'PspError' | 'activeKernel' | 'useKernel' | 'useModule';
+  type Policies =
+    | 'firstWriter'
+    | 'keepBoth'
+    | 'lastWriter'
+    | 'longestLived'
+    | 'mergeJson'
+    | 'mergeText'
+    | 'preferFreshToken'
+    | 'preferSource'
+    | 'union'
+    | 'customPolicy'
+    | 'checkPolicy';
+  type Logs = 'EMPTY_LOG' | 'exportMergeLog' | 'mergeLog' | 'placeInLog' | 'verifyMergeLog';
+  type Sessions =
+    | 'branchesOf'
+    | 'bySite'
+    | 'compactSession'
+    | 'mergeSessions'
+    | 'receiveSessions'
+    | 'rekeyRecords'
+    | 'replicasOf'
+    | 'siteOf'
+    | 'withoutMergeState';
+  expectTypeOf<keyof typeof sequence>().toEqualTypeOf<Shared | 'createList' | 'createText'>();
+  expectTypeOf<keyof typeof merge>().toEqualTypeOf<Shared | Policies | Logs | Sessions>();
+  expectTypeOf<Readonly<Pick<typeof merge, Shared>>>().toEqualTypeOf<Readonly<Pick<typeof sequence, Shared>>>();
+}
+
+/** A list keeps the type of its values, a policy is named or given, and what a merge says can be told apart by kind. */
+export async function merging(session: Session, entry: typeof merge, { createList }: typeof sequence): Promise<void> {
+  expectTypeOf(createList<{ url: string }>().toArray()).toEqualTypeOf<{ url: string }[]>();
+  const { policies }: merge.MergeOptions = { policies: [{ kind: 'cookie', policy: 'prefer-fresh-token' }, { policy: entry.keepBoth }] };
+  const merged = await entry.mergeSessions([session], policies === undefined ? {} : { policies });
+  expectTypeOf(merged.session).toEqualTypeOf<Session>();
+  expectTypeOf(merged.conflicts[0]?.reason).toEqualTypeOf<'order-unknown' | 'keep-both' | 'not-mergeable' | undefined>();
+  // @ts-expect-error a policy of a name that there is not
+  await entry.mergeSessions([session], { policies: [{ policy: 'newest' }] });
+  // @ts-expect-error there is no module with SIMD of this kernel
+  entry.useKernel('wasm-simd');
 }
 
 /** Types have no place in `keyof`, so the import above is their test; here each is used, or the compiler would complain about that. */

@@ -4,6 +4,7 @@
  */
 import { sha256Hex } from '../digest.ts';
 import type { HeaderDocument, SectionEntry } from '../session/document.ts';
+import { stateHash } from '../session/section-hash.ts';
 import { type Section, TEXT_MEDIA_TYPE } from '../session/session.ts';
 import { decompress } from './codec.ts';
 import { blobError } from './fault.ts';
@@ -68,6 +69,7 @@ export function lazySection(entry: SectionEntry, maxBytes: number, readStored: (
     },
   };
   kinds.set(section, entry.kind);
+  stateHash(section, entry.sha256);
   return section;
 }
 

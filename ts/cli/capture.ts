@@ -1,7 +1,7 @@
 /** `psp capture`: a running browser, or a Playwright storage state, into a sealed session file. */
-import { parseArgs } from 'node:util';
 import { cdp } from '../adapters/cdp.ts';
 import { readStorageState } from '../formats/storage-state.ts';
+import { print, readOptions } from './arguments.ts';
 import { parseAddress, parseOrigin, parseTimeout } from './browser-option.ts';
 import { CliFailure, usage } from './failure.ts';
 import { readWhole } from './file.ts';
@@ -11,18 +11,15 @@ import { type Written, writeSessionFile } from './session-file.ts';
 import { showBytes } from './text.ts';
 
 export async function runCapture(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      ...KEY_OPTIONS,
-      cdp: { type: 'string' },
-      'playwright-state': { type: 'string' },
-      out: { type: 'string', short: 'o' },
-      origin: { type: 'string', multiple: true },
-      name: { type: 'string' },
-      timeout: { type: 'string' },
-      json: { type: 'boolean' },
-    },
+  const values = readOptions(args, {
+    ...KEY_OPTIONS,
+    cdp: { type: 'string' },
+    'playwright-state': { type: 'string' },
+    out: { type: 'string', short: 'o' },
+    origin: { type: 'string', multiple: true },
+    name: { type: 'string' },
+    timeout: { type: 'string' },
+    json: { type: 'boolean' },
   });
   const { out } = values;
   if (out === undefined) throw usage('capture needs -o FILE');
@@ -38,19 +35,22 @@ export async function runCapture(args: readonly string[]): Promise<void> {
   };
   // Before the browser is asked: a missing key must not cost a capture.
   const key = await readKey(values, 'seal');
-  const print = (json: object, text: string): void => void process.stdout.write(values.json === true ? `${JSON.stringify(json)}\n` : text);
   const showWritten = ({ fileBytes }: Written): string => `wrote ${out}: ${showBytes(fileBytes)}, sealed with key ${kidOf(key)}\n`;
 
   if (url === null) {
     const { session, losses } = await readState(values['playwright-state'] as string);
     const written = await writeSessionFile(out, { ...session, ...name }, key);
-    print({ id: session.id, ...written, losses }, `${showLosses(losses, 'what is not carried')}${showWritten(written)}`);
+    print(values, { id: session.id, ...written, losses }, `${showLosses(losses, 'what is not carried')}${showWritten(written)}`);
     return;
   }
 
   const { session, report } = await cdp(url).capture(options);
   const written = await writeSessionFile(out, session, key);
-  print({ id: session.id, ...written, ...report }, `captured ${showCounts(report.counts)}\n${showEntries(report)}${showWritten(written)}`);
+  print(
+    values,
+    { id: session.id, ...written, ...report },
+    `captured ${showCounts(report.counts)}\n${showEntries(report)}${showWritten(written)}`,
+  );
   demandComplete(report, 'the file holds the rest');
 }
 

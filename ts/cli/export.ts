@@ -1,38 +1,36 @@
 /** `psp export`: sessions out of a store, into the files of a folder or as lines on standard output; what it writes, `psp import` reads. */
-import { parseArgs } from 'node:util';
 import type { RotationCheckpoint } from '../store/checkpoint.ts';
 import { type ExportForm, type ExportOptions, type ExportProgress, exportMany } from '../store/export.ts';
 import { sessionStore } from '../store/session-store.ts';
+import { onlyArgument, parseCount, print, readArguments } from './arguments.ts';
 import { checkpointIn } from './checkpoint-file.ts';
 import { type ExportTarget, folderTarget, streamTarget } from './export-target.ts';
 import { CliFailure, usage } from './failure.ts';
-import { codeOf, countOf, showFailures, storeOptionsOf } from './import.ts';
 import { withInterrupt } from './interrupt.ts';
+import { codeOf, type ItemFailure, showFailures } from './item-failure.ts';
 import { KEY_OPTIONS } from './key-source.ts';
 import { progressOf } from './progress.ts';
-import { openStore, STORE_OPTIONS } from './store-option.ts';
+import { openStore, STORE_OPTIONS, storeOptionsOf } from './store-option.ts';
 import { showBytes } from './text.ts';
+
+const DEMAND = 'export needs --store, and one FOLDER or -';
 
 /** Exports a store. Exit status 1 when a session failed, after everything else was done. */
 export async function runExport(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...KEY_OPTIONS,
-      ...STORE_OPTIONS,
-      clear: { type: 'boolean' },
-      form: { type: 'string' },
-      id: { type: 'string', multiple: true },
-      prefix: { type: 'string' },
-      concurrency: { type: 'string' },
-      checkpoint: { type: 'string' },
-      json: { type: 'boolean' },
-    },
+  const { values, positionals } = readArguments(args, {
+    ...KEY_OPTIONS,
+    ...STORE_OPTIONS,
+    clear: { type: 'boolean' },
+    form: { type: 'string' },
+    id: { type: 'string', multiple: true },
+    prefix: { type: 'string' },
+    concurrency: { type: 'string' },
+    checkpoint: { type: 'string' },
+    json: { type: 'boolean' },
   });
-  const [path, ...more] = positionals;
   const { store: name, id: ids, prefix, checkpoint } = values;
-  if (name === undefined || path === undefined || more.length > 0) throw usage('export needs --store, and one FOLDER or -');
+  const path = onlyArgument(positionals, DEMAND);
+  if (name === undefined) throw usage(DEMAND);
   if (path === '-' && values.json === true) throw usage('--json goes with a folder: on standard output are the sessions themselves');
   // A line that a kill has cut would spoil the next one.
   if (path === '-' && checkpoint !== undefined) throw usage('--checkpoint goes with a folder: a stream cannot be gone on with');
@@ -42,7 +40,7 @@ export async function runExport(args: readonly string[]): Promise<void> {
     form,
     ...(ids === undefined ? {} : { ids }),
     ...(prefix === undefined ? {} : { prefix }),
-    ...(values.concurrency === undefined ? {} : { concurrency: countOf('concurrency', values.concurrency, 256) }),
+    ...(values.concurrency === undefined ? {} : { concurrency: parseCount('concurrency', values.concurrency, 256) }),
   };
   // Stored bytes are moved as they are: nobody has to be able to open them.
   const storeOptions =
@@ -50,7 +48,7 @@ export async function runExport(args: readonly string[]): Promise<void> {
   const provider = await openStore(name);
   const target = path === '-' ? streamTarget() : await folderTarget(path, form, checkpoint !== undefined);
   const marks = checkpoint === undefined ? {} : { checkpoint: behind(target, checkpointIn(checkpoint)) };
-  const failures: { readonly name: string; readonly code: string }[] = [];
+  const failures: ItemFailure[] = [];
   const counts = { items: 0, failed: 0, bytes: 0 };
   let finishedBefore = 0;
   let isWhole = false;
@@ -76,17 +74,14 @@ export async function runExport(args: readonly string[]): Promise<void> {
     isWhole = true;
   } finally {
     progress.end();
-    await target.end(isWhole);
-    await provider.close();
+    // A connection that stays open would keep the process.
+    await target.end(isWhole).finally(() => provider.close());
   }
   const { items, failed, bytes } = counts;
   const before = finishedBefore > 0 ? `, ${finishedBefore} were there from a run before` : '';
-  const text = `${showFailures('not exported', failures, failed)}exported ${items - failed} (${showBytes(bytes)})${before}, ${failed} failed\n`;
+  const text = `${showFailures('not exported', failures)}exported ${items - failed} (${showBytes(bytes)})${before}, ${failed} failed\n`;
   if (path === '-') process.stderr.write(failed > 0 ? text : '');
-  else
-    process.stdout.write(
-      values.json === true ? `${JSON.stringify({ exported: items - failed, finishedBefore, bytes, failed: failures })}\n` : text,
-    );
+  else print(values, { exported: items - failed, finishedBefore, bytes, failed: failures }, text);
   if (failed > 0) throw new CliFailure('EXPORT_INCOMPLETE', `${failed} of ${items + finishedBefore} sessions were not exported`);
 }
 

@@ -2,6 +2,18 @@
 import { PspError } from '../errors.ts';
 import { showName } from './text.ts';
 
+/** Every exit status but 0. The text of `psp --help` has them too. */
+export const EXIT_STATUS = {
+  /** One line `psp: CODE: ...` on standard error says why. */
+  failed: 1,
+  /** `diff`: the two sessions are not the same. */
+  different: 2,
+  /** `merge --strict`: a person should look at something. */
+  conflict: 2,
+  /** `validate`: the file is no valid session. */
+  invalid: 3,
+} as const;
+
 /** A failure of the command itself: wrong use, a file that cannot be read. The message is shown as it is. */
 export class CliFailure extends Error {
   readonly code: string;

@@ -1,4 +1,5 @@
 /** What `psp import` reads: files, folders with all that is in them, or the lines of a stream. */
+import { fstatSync } from 'node:fs';
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -89,10 +90,20 @@ async function* readFiles(files: readonly FoundFile[], { withTags, context }: Fi
 
 async function* readLines({ context }: FindOptions): AsyncGenerator<ImportItem> {
   let number = 0;
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of standardInput()) {
     number++;
     if (line === '') continue;
     yield { ...readStreamLine(line, number), ...(context === null ? {} : { context }) };
+  }
+}
+
+async function* standardInput(): AsyncGenerator<string> {
+  try {
+    // Node makes an empty stream of a folder: an import of what cannot be read must not look like one of nothing.
+    if (fstatSync(process.stdin.fd).isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
+    yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+  } catch (cause) {
+    throw new CliFailure('FILE_READ', `standard input cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

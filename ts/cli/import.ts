@@ -1,62 +1,59 @@
 /** `psp import`: session files, folders of them or a stream, into a store; each checked, and none held up by another. */
-import { parseArgs } from 'node:util';
-import { PspError } from '../errors.ts';
 import { type ImportOptions, type ImportProgress, type ImportSummary, importMany, type VerifyLevel } from '../store/import.ts';
-import { type SessionStoreOptions, sessionStore } from '../store/session-store.ts';
+import { sessionStore } from '../store/session-store.ts';
+import { parseCount, print, readArguments } from './arguments.ts';
 import { checkpointIn } from './checkpoint-file.ts';
 import { CliFailure, usage } from './failure.ts';
 import { findItems } from './import-files.ts';
 import { withInterrupt } from './interrupt.ts';
-import { type CliKey, findMacKey, KEY_OPTIONS, type KeyChoice, MAC_OPTIONS, readKey } from './key-source.ts';
+import { codeOf, type ItemFailure, showFailures } from './item-failure.ts';
+import { findMacKey, KEY_OPTIONS, MAC_OPTIONS } from './key-source.ts';
 import { progressOf } from './progress.ts';
-import { openStore, STORE_OPTIONS } from './store-option.ts';
-import { showBytes, showName, table } from './text.ts';
+import { openStore, STORE_OPTIONS, storeOptionsOf } from './store-option.ts';
+import { showBytes } from './text.ts';
 
-/** So many failures are shown as text, and so many are in `--json`; their number is in both. */
-const SHOWN_FAILURES = 20;
+/** So many failures are in `--json`; their number is there too. */
 const LISTED_FAILURES = 10_000;
-
-interface Failure {
-  readonly name: string;
-  readonly code: string;
-}
 
 /** Imports into a store. Exit status 1 when an item failed, after everything else was done. */
 export async function runImport(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...KEY_OPTIONS,
-      ...MAC_OPTIONS,
-      ...STORE_OPTIONS,
-      clear: { type: 'boolean' },
-      verify: { type: 'string' },
-      'on-conflict': { type: 'string' },
-      context: { type: 'string' },
-      concurrency: { type: 'string' },
-      'max-mib': { type: 'string' },
-      checkpoint: { type: 'string' },
-      json: { type: 'boolean' },
-    },
+  const { values, positionals } = readArguments(args, {
+    ...KEY_OPTIONS,
+    ...MAC_OPTIONS,
+    ...STORE_OPTIONS,
+    clear: { type: 'boolean' },
+    verify: { type: 'string' },
+    'on-conflict': { type: 'string' },
+    context: { type: 'string' },
+    concurrency: { type: 'string' },
+    threads: { type: 'string' },
+    restamp: { type: 'boolean' },
+    'max-mib': { type: 'string' },
+    checkpoint: { type: 'string' },
+    json: { type: 'boolean' },
   });
   const { store: name, context = 'store', checkpoint } = values;
   if (name === undefined || positionals.length === 0) throw usage('import needs --store, and FILE, FOLDER or -');
   if (context !== 'store' && context !== 'none') throw usage('--context is store (sealed for the store and the id) or none (a loose file)');
   const verify = levelOf(values.verify);
+  const onConflict = ruleOf(values['on-conflict']);
+  if (onConflict === 'merge' && verify !== 'full') throw usage('--on-conflict merge reads the sessions, so --verify is full');
+  if (values.restamp === true && onConflict !== 'merge') throw usage('--restamp goes with --on-conflict merge');
   const macKey = await findMacKey(values);
   const options: ImportOptions = {
     verify,
-    onConflict: ruleOf(values['on-conflict']),
-    ...(values.concurrency === undefined ? {} : { concurrency: countOf('concurrency', values.concurrency, 256) }),
-    ...(values['max-mib'] === undefined ? {} : { maxBytesInFlight: countOf('max-mib', values['max-mib'], 4096) * 1024 * 1024 }),
+    onConflict,
+    ...(values.restamp === true ? { restamp: true } : {}),
+    ...(values.threads === undefined ? {} : { threads: values.threads === '0' ? 0 : parseCount('threads', values.threads, 64) }),
+    ...(values.concurrency === undefined ? {} : { concurrency: parseCount('concurrency', values.concurrency, 256) }),
+    ...(values['max-mib'] === undefined ? {} : { maxBytesInFlight: parseCount('max-mib', values['max-mib'], 4096) * 1024 * 1024 }),
     ...(macKey === null ? {} : { macKey }),
     ...(checkpoint === undefined ? {} : { checkpoint: checkpointIn(checkpoint) }),
   };
   const found = await findItems(positionals, { withTags: macKey !== null, context: context === 'none' ? {} : null });
   const storeOptions = await storeOptionsOf(values, 'seal');
   const provider = await openStore(name);
-  const failures: Failure[] = [];
+  const failures: ItemFailure[] = [];
   const progress = progressOf('imported', found.total);
   try {
     const summary = await withInterrupt('the import was called off; with --checkpoint it goes on when it is run again', async (signal) => {
@@ -70,48 +67,12 @@ export async function runImport(args: readonly string[]): Promise<void> {
       return run.summary;
     });
     progress.end();
-    process.stdout.write(
-      values.json === true ? `${JSON.stringify({ ...asJson(summary), failed: failures })}\n` : showSummary(summary, failures),
-    );
+    print(values, { ...asJson(summary), failed: failures }, showSummary(summary, failures));
     if (summary.failed > 0) throw new CliFailure('IMPORT_INCOMPLETE', `${summary.failed} of ${itemsIn(summary)} items were not imported`);
   } finally {
     progress.end();
     await provider.close();
   }
-}
-
-/** The keys and names of a store: `--clear`, which has to be said, or a key. */
-export async function storeOptionsOf(
-  choice: KeyChoice & {
-    readonly clear?: boolean | undefined;
-    readonly tenant?: string | undefined;
-    readonly namespace?: string | undefined;
-  },
-  purpose: 'seal' | 'open',
-): Promise<SessionStoreOptions> {
-  const { tenant, namespace } = choice;
-  const keys: CliKey | null = choice.clear === true ? null : await readKey(choice, purpose);
-  return { keys, ...(tenant === undefined ? {} : { tenant }), ...(namespace === undefined ? {} : { namespace }) };
-}
-
-/** The code of any failure of an item. */
-export function codeOf(error: unknown): string {
-  return error instanceof PspError || error instanceof CliFailure ? error.code : 'UNEXPECTED';
-}
-
-/** The number in an option. */
-export function countOf(option: string, text: string, most: number): number {
-  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (count < 1 || count > most) throw usage(`--${option} takes a number from 1 to ${most}`);
-  return count;
-}
-
-/** Failures as a table, the first of them. */
-export function showFailures(title: string, failures: readonly Failure[], count: number): string {
-  if (failures.length === 0) return '';
-  const rows = failures.slice(0, SHOWN_FAILURES).map(({ name, code }) => [showName(name), code]);
-  const more = count > rows.length ? `and ${count - rows.length} more\n` : '';
-  return `${table([[title, 'reason'], ...rows])}\n${more}`;
 }
 
 function levelOf(verify = 'full'): VerifyLevel {
@@ -120,12 +81,12 @@ function levelOf(verify = 'full'): VerifyLevel {
 }
 
 function ruleOf(rule = 'skip'): NonNullable<ImportOptions['onConflict']> {
-  if (rule !== 'skip' && rule !== 'replace' && rule !== 'merge') throw usage('--on-conflict is skip or replace');
+  if (rule !== 'skip' && rule !== 'replace' && rule !== 'merge') throw usage('--on-conflict is skip, replace or merge');
   return rule;
 }
 
-function itemsIn({ created, replaced, kept, present, failed, finishedBefore }: ImportProgress): number {
-  return created + replaced + kept + present + failed + finishedBefore;
+function itemsIn({ created, replaced, merged, kept, present, failed, finishedBefore }: ImportProgress): number {
+  return created + replaced + merged + kept + present + failed + finishedBefore;
 }
 
 function asJson({ failures, failed, ...counts }: ImportSummary): object {
@@ -133,13 +94,14 @@ function asJson({ failures, failed, ...counts }: ImportSummary): object {
 }
 
 function showSummary(
-  { created, replaced, kept, present, finishedBefore, failed, bytes, resumed }: ImportSummary,
-  failures: readonly Failure[],
+  { created, replaced, merged, kept, present, finishedBefore, failed, bytes, resumed }: ImportSummary,
+  failures: readonly ItemFailure[],
 ): string {
   const before = present + finishedBefore;
   const parts = [
-    `imported ${created + replaced} (${showBytes(bytes)} read)`,
+    `imported ${created + replaced + merged} (${showBytes(bytes)} read)`,
     ...(replaced > 0 ? [`${replaced} in the place of another`] : []),
+    ...(merged > 0 ? [`${merged} joined with what is stored under that id`] : []),
     ...(kept > 0 ? [`${kept} left out, since another is stored under that id`] : []),
     ...(before > 0 ? [`${before} were there from a run before`] : []),
     `${failed} failed`,

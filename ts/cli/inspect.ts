@@ -1,37 +1,23 @@
 /** `psp inspect`: what a session file holds, by names, sizes and expiry. No value is ever shown; without a key, the header alone. */
-import { parseArgs } from 'node:util';
 import { isFieldFile } from '../envelope/field-text.ts';
 import { type PeekedHeader, peek } from '../envelope/peek.ts';
 import type { Cookie, Session, StorageItem } from '../session/session.ts';
 import { peekFields } from '../store/field-peek.ts';
-import { usage } from './failure.ts';
+import { onlyArgument, print, readArguments } from './arguments.ts';
 import { readWhole } from './file.ts';
 import { findKey, KEY_OPTIONS } from './key-source.ts';
-import { decodeWhole, isClear, openFile } from './session-file.ts';
+import { isClear, openSession } from './session-file.ts';
 import { showBytes, showExpiry, showName, table } from './text.ts';
 
 export async function runInspect(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { ...KEY_OPTIONS, json: { type: 'boolean' } },
-  });
-  const [path, ...more] = positionals;
-  if (path === undefined || more.length > 0) throw usage('inspect needs one FILE');
-  const bytes = await readWhole(path);
+  const { values, positionals } = readArguments(args, { ...KEY_OPTIONS, json: { type: 'boolean' } });
+  const bytes = await readWhole(onlyArgument(positionals, 'inspect needs one FILE'));
   const envelope = isClear(bytes) ? null : (isFieldFile(bytes) ? peekFields(bytes) : peek(bytes)).unverified;
   const key = envelope === null ? null : await findKey(values);
-  const blob = envelope === null ? bytes : key === null ? null : await openFile(bytes, key);
-  const session = blob === null ? null : await decodeWhole(blob);
-  if (values.json === true) {
-    process.stdout.write(
-      `${JSON.stringify({ file: fileFacts(bytes, envelope), session: session === null ? null : sessionFacts(session) })}\n`,
-    );
-    return;
-  }
-  const now = Date.now();
-  process.stdout.write(showFile(bytes, envelope));
-  process.stdout.write(session === null ? 'its content needs the key: give --key-file, PSP_KEY or --prompt\n' : showSession(session, now));
+  const session = envelope !== null && key === null ? null : await openSession(bytes, key);
+  const facts = { file: fileFacts(bytes, envelope), session: session === null ? null : sessionFacts(session) };
+  const content = session === null ? 'its content needs the key: give --key-file, PSP_KEY or --prompt\n' : showSession(session, Date.now());
+  print(values, facts, `${showFile(bytes, envelope)}${content}`);
 }
 
 type Envelope = Pick<PeekedHeader, 'wraps'> | null;

@@ -120,7 +120,8 @@ export async function findNamedPassphrase(choice: PassphraseChoice, purpose: Pur
 }
 
 /** The MAC key that the options or the environment name, or null. Its file may be sealed with a passphrase, as that of a key. */
-export async function findMacKey(choice: MacChoice & PassphraseChoice): Promise<MacKey | null> {
+export async function findMacKey(choice: MacChoice & KeyChoice): Promise<MacKey | null> {
+  checkDescriptors(choice['mac-key-fd'], choice['key-fd'], choice['passphrase-fd']);
   const places = {
     what: 'MAC key',
     file: choice['mac-key-file'],
@@ -130,6 +131,13 @@ export async function findMacKey(choice: MacChoice & PassphraseChoice): Promise<
   };
   const bytes = (await findSecret(places)) ?? findInEnvironment(MAC_VARIABLE);
   return bytes === null ? null : parseMacKey((await openKeyText(bytes, choice)).text);
+}
+
+/** As {@link findMacKey}, for an option that cannot do without. */
+export async function demandMacKey(choice: MacChoice & KeyChoice, option: string): Promise<MacKey> {
+  const key = await findMacKey(choice);
+  if (key === null) throw usage(`${option} needs a MAC key: give --mac-key-file, ${MAC_VARIABLE} or --mac-prompt`);
+  return key;
 }
 
 /** The text of a key or a ring out of a file, which may be sealed with a passphrase; and that passphrase, to seal it again. */

@@ -1,7 +1,7 @@
 /** `psp key`: a fresh key in a file of its own, and the keys of a ring with their states. Names and states are shown, never a key. */
-import { parseArgs } from 'node:util';
 import { EncryptionKey, formatKey, formatMacKey, generateKey, generateMacKey, isKid } from '../envelope/key.ts';
 import { KeyRing, type KeyRingEntry } from '../envelope/keyring.ts';
+import { onlyArgument, readArguments, readOptions } from './arguments.ts';
 import { usage } from './failure.ts';
 import { createWhole } from './file.ts';
 import {
@@ -35,15 +35,12 @@ export async function runKey(args: readonly string[]): Promise<void> {
 }
 
 async function runNew(args: string[]): Promise<void> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      ...RING_OPTIONS,
-      out: { type: 'string', short: 'o' },
-      mac: { type: 'boolean' },
-      name: { type: 'string' },
-      'not-after': { type: 'string' },
-    },
+  const values = readOptions(args, {
+    ...RING_OPTIONS,
+    out: { type: 'string', short: 'o' },
+    mac: { type: 'boolean' },
+    name: { type: 'string' },
+    'not-after': { type: 'string' },
   });
   const { out, ring, name, mac = false } = values;
   const notAfter = values['not-after'];
@@ -74,7 +71,7 @@ async function writeMacKey(out: string, name: string | undefined, choice: Passph
 
 /** A key that is in a file of its own already, into a ring. */
 async function runImport(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { ...RING_OPTIONS, ...KEY_OPTIONS } });
+  const values = readOptions(args, { ...RING_OPTIONS, ...KEY_OPTIONS });
   const path = ringPath(values.ring);
   const key = await readKey(values);
   if (!(key instanceof EncryptionKey)) throw usage('key import needs a single key');
@@ -95,7 +92,7 @@ async function addKey(path: string, choice: PassphraseChoice, key: EncryptionKey
 }
 
 async function runList(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { ...RING_OPTIONS, ...KEY_OPTIONS, json: { type: 'boolean' } } });
+  const values = readOptions(args, { ...RING_OPTIONS, ...KEY_OPTIONS, json: { type: 'boolean' } });
   const keys = await listKeys(values);
   if (values.json === true) {
     process.stdout.write(`${JSON.stringify({ keys })}\n`);
@@ -148,9 +145,8 @@ function parseKidArgs(
   verb: string,
   args: string[],
 ): { readonly path: string; readonly kid: string; readonly reason: string | undefined; readonly choice: PassphraseChoice } {
-  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { ...RING_OPTIONS, reason: { type: 'string' } } });
-  const [kid, ...more] = positionals;
-  if (kid === undefined || more.length > 0) throw usage(`key ${verb} needs the name of one key`);
+  const { values, positionals } = readArguments(args, { ...RING_OPTIONS, reason: { type: 'string' } });
+  const kid = onlyArgument(positionals, `key ${verb} needs the name of one key`);
   // Not repeated: what is no name may be anything.
   if (!isKid(kid)) throw usage('the name of a key is 1 to 64 characters of A-Z, a-z, 0-9, _ and -');
   if (values.reason !== undefined && verb !== 'revoke') throw usage('--reason goes with key revoke');

@@ -1,14 +1,15 @@
 /** `psp log`: a merge log as a table; with `--verify` and the key of the session, whether every line is as it was written and in its place. */
-import { parseArgs } from 'node:util';
 import { PspError } from '../errors.ts';
 import type { EntryKind } from '../merge/entry.ts';
-import { placeOf } from '../merge/place.ts';
+import { privateParts, publicPlace } from '../merge/place.ts';
+import { onlyArgument, print, readArguments } from './arguments.ts';
+import { parseHead, showHead } from './chained-log.ts';
 import { CONTEXT_OPTIONS, contextFrom } from './context-option.ts';
 import { usage } from './failure.ts';
 import { readWhole } from './file.ts';
 import { findKey, findMacKey, KEY_OPTIONS, MAC_OPTIONS } from './key-source.ts';
 import { findMac, readLogLines } from './merge-log-file.ts';
-import { decodeWhole, isClear, openFile } from './session-file.ts';
+import { isClear, openSession } from './session-file.ts';
 import { showName, table } from './text.ts';
 import { logMacOf, macKeysFrom } from './value-mac.ts';
 
@@ -34,36 +35,31 @@ interface ShownWrite {
 
 /** Shows a log. A log that is not as it was written is `MERGE_MALFORMED`. */
 export async function runLog(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...KEY_OPTIONS,
-      ...MAC_OPTIONS,
-      ...CONTEXT_OPTIONS,
-      verify: { type: 'boolean' },
-      session: { type: 'string' },
-      id: { type: 'string' },
-      head: { type: 'string' },
-      json: { type: 'boolean' },
-    },
+  const { values, positionals } = readArguments(args, {
+    ...KEY_OPTIONS,
+    ...MAC_OPTIONS,
+    ...CONTEXT_OPTIONS,
+    verify: { type: 'boolean' },
+    session: { type: 'string' },
+    id: { type: 'string' },
+    head: { type: 'string' },
+    json: { type: 'boolean' },
   });
-  const [path, ...more] = positionals;
-  if (path === undefined || more.length > 0) throw usage('log needs one LOG');
+  const path = onlyArgument(positionals, 'log needs one LOG');
   const { verify = false, session, id, head } = values;
   if (!verify && (session !== undefined || id !== undefined || head !== undefined))
     throw usage('--session, --id and --head go with --verify');
-  if (head !== undefined && !/^[0-9a-f]{64}$/.test(head)) throw usage('--head takes the 64 digits that psp log --verify showed');
+  const end = parseHead(head, 'psp log --verify');
   const texts = await readLogLines(path);
   const lines = texts.map(readLine);
   if (verify) {
     const { sessionId, macKeys } = await keysOf(values);
     const macs = macKeys.map((key) => logMacOf(key, sessionId));
-    findMac(texts, macs, head === undefined ? {} : { head });
+    findMac(texts, macs, end);
   }
   const last = lines.at(-1)?.mac ?? null;
   const facts = { verified: verify, head: last, lines: texts.map((text) => JSON.parse(text) as unknown) };
-  process.stdout.write(values.json === true ? `${JSON.stringify(facts)}\n` : showLog(lines, verify, last));
+  print(values, facts, showLog(lines, verify, last));
 }
 
 type KeyValues = Parameters<typeof findKey>[0] &
@@ -83,8 +79,7 @@ async function keysOf(values: KeyValues): Promise<{ readonly sessionId: string; 
   if (file === null) return { sessionId: id as string, macKeys };
   if (isSealed && key === null)
     throw usage('the session is sealed: give --key-file, PSP_KEY or --prompt, or --id in the place of --session');
-  const decoded = await decodeWhole(isSealed && key !== null ? await openFile(file, key, contextFrom(values)) : file);
-  return { sessionId: decoded.id, macKeys };
+  return { sessionId: (await openSession(file, key, contextFrom(values))).id, macKeys };
 }
 
 /** As far as it is shown: what a line must be is for `--verify` to say. */
@@ -127,18 +122,21 @@ function showLog(lines: readonly ShownLine[], verified: boolean, head: string | 
   const list =
     rows.length === 0 ? '' : `${table([['', 'exported', 'by', 'kind', 'place', 'name', 'lost', 'of', 'to', 'of', 'by rule'], ...rows])}\n`;
   const end = verified
-    ? `${lines.length} lines, unchanged and in order\nhead ${head ?? '(none)'}: keep it elsewhere, to find lines that are missing at the end\n`
+    ? `${lines.length} lines, unchanged and in order\n${showHead(head)}`
     : `${lines.length} lines. NOT verified: give --verify\n`;
   return `${list}${end}`;
 }
 
-/** Kind, place and name of an entry; of the key of a record or the address of a request nothing. */
+/** Kind, place and name of an entry; of what a log may have in the clear, the key of a record or the address of a request, only a digest, if that is what it has. */
 function showPointer(pointer: string): [string, string, string] {
   const [, kind = '', ...path] = pointer.split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  const { origin, host, name } = placeOf(kind as EntryKind, path);
-  const place = origin ?? host ?? '';
-  return [showName(kind), place === '' ? '' : showName(place), name === '' ? '' : showName(name)];
+  const { place, name } = publicPlace(kind as EntryKind, path);
+  const digests = privateParts(kind as EntryKind, path).flatMap((at) => DIGEST.exec(path[at] ?? '') ?? []);
+  return [showName(kind), place === '' ? '' : showName(place), [...(name === '' ? [] : [showName(name)]), ...digests].join(' ')];
 }
+
+/** As `placeInLog` makes them. */
+const DIGEST = /^#[0-9a-f]{12}$/;
 
 function showWrite({ replica, counter }: ShownWrite): string {
   return `${showName(replica, 16)}:${counter}`;

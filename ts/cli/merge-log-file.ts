@@ -4,7 +4,18 @@
  */
 import { stat } from 'node:fs/promises';
 import { PspError } from '../errors.ts';
-import { exportMergeLog, type LogEntry, type LogLine, type LogMac, type VerifiedLog, verifyMergeLog } from '../merge/log.ts';
+import {
+  exportMergeLog,
+  type LogEntry,
+  type LoggedWrite,
+  type LogMac,
+  type LogNames,
+  type LogPlace,
+  placeInLog,
+  type VerifiedLog,
+  verifyMergeLog,
+} from '../merge/log.ts';
+import { logLinesOf } from './chained-log.ts';
 import { CliFailure } from './failure.ts';
 import { readWhole, reasonOf, writeWhole } from './file.ts';
 import { holdFile } from './hold.ts';
@@ -15,6 +26,7 @@ export interface AppendOptions {
   readonly macs: readonly LogMac[];
   readonly timeMs: number;
   readonly actor: string;
+  readonly names: LogNames;
 }
 
 /** What was added, and the MAC of the last line afterwards, 64 hexadecimal digits. */
@@ -28,29 +40,20 @@ export interface Appended {
  *
  * @throws PspError `MERGE_MALFORMED` for a file that is not a whole log under one of the keys: nothing is chained to that.
  */
-export function appendMergeLog(path: string, log: readonly LogEntry[], { macs, timeMs, actor }: AppendOptions): Promise<Appended> {
+export function appendMergeLog(path: string, log: readonly LogEntry[], { macs, timeMs, actor, names }: AppendOptions): Promise<Appended> {
   return holdFile(path, 'merge log', async () => {
     const { mac, lines: texts, verified } = findMac((await exists(path)) ? await readLogLines(path) : [], macs);
-    const known = new Set(verified.lines.map(nameLine));
-    const added = log.filter((entry) => !known.has(nameEntry(entry)));
-    const { lines, head } = await exportMergeLog(added, { mac, timeMs, actor, previous: verified.head });
+    const known = new Set(verified.lines.map((line) => nameLoss(line, line)));
+    const added = log.filter((entry) => !isKnown(known, entry, mac));
+    const { lines, head } = await exportMergeLog(added, { mac, timeMs, actor, names, previous: verified.head });
     if (lines.length > 0) await writeWhole(path, [...texts, ...lines].map((line) => `${line}\n`).join(''));
     return { lines: lines.length, head: head.mac };
   });
 }
 
-/** The lines of a log, without line feeds. Strictly UTF-8: what a lenient decoder makes the same would be a change that no MAC shows. */
+/** The lines of a log, without line feeds. */
 export async function readLogLines(path: string): Promise<string[]> {
-  const bytes = await readWhole(path);
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new PspError('MERGE_MALFORMED', 'merge log: expected text in UTF-8', { cause });
-  }
-  const lines = text.split('\n');
-  if (lines.at(-1) === '') lines.pop();
-  return lines;
+  return logLinesOf(await readWhole(path), (cause) => new PspError('MERGE_MALFORMED', 'merge log: expected text in UTF-8', { cause }));
 }
 
 /** A log, verified with the first of `macs` that fits all of it; for an empty log the first one. What the first one says of it, when none fits. */
@@ -82,17 +85,19 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Whether a loss has its line, with its names in the clear or not. */
+function isKnown(known: ReadonlySet<string>, entry: LogEntry, mac: LogMac): boolean {
+  const { rule } = entry;
+  const [losing, winning] = [entry.losing.dot, entry.winning.dot];
+  return (['digest', 'clear'] as const).some((names) => known.has(nameLoss(placeInLog(entry, mac, names), { rule, losing, winning })));
+}
+
+type Write = Pick<LoggedWrite, 'replica' | 'counter'>;
+
 /** What makes a loss this loss: the entry, the place in it, the two writes and the rule. */
-function nameEntry({ pointer, within, rule, losing, winning }: LogEntry): string {
-  return nameLoss(pointer, within, rule, losing.dot, winning.dot);
-}
-
-function nameLine({ pointer, within, rule, losing, winning }: LogLine): string {
-  return nameLoss(pointer, within, rule, losing, winning);
-}
-
-type Write = { readonly replica: string; readonly counter: number };
-
-function nameLoss(pointer: string, within: string | undefined, rule: string, losing: Write, winning: Write): string {
-  return JSON.stringify([pointer, within ?? '', rule, losing.replica, losing.counter, winning.replica, winning.counter]);
+function nameLoss(
+  { pointer, within = '' }: LogPlace,
+  { rule, losing, winning }: { readonly rule: string; readonly losing: Write; readonly winning: Write },
+): string {
+  return JSON.stringify([pointer, within, rule, losing.replica, losing.counter, winning.replica, winning.counter]);
 }

@@ -3,32 +3,39 @@
  * decides, nothing is thrown away for good (the state keeps it), and what lost may be logged. With `--git` it is a merge driver.
  */
 import { stat } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { encodeSession } from '../blob/encode.ts';
 import type { SealContext } from '../envelope/context.ts';
 import { isFieldFile } from '../envelope/field-text.ts';
 import { openSealed } from '../envelope/open.ts';
 import { seal } from '../envelope/seal.ts';
-import { type Branch, branchesOf } from '../merge/branch.ts';
-import type { EntryKind } from '../merge/entry.ts';
-import { mergeLog } from '../merge/log.ts';
-import { type MergedSession, mergeSessions } from '../merge/merge.ts';
-import { placeOf } from '../merge/place.ts';
-import type { PolicyName, PolicyRule } from '../merge/policy.ts';
-import type { Conflict } from '../merge/resolve.ts';
+import { PspError } from '../errors.ts';
+import { publicPlace } from '../merge/place.ts';
+import {
+  type Branch,
+  branchesOf,
+  type Conflict,
+  type EntryKind,
+  type MergedSession,
+  mergeLog,
+  mergeSessions,
+  type PolicyName,
+  type PolicyRule,
+  type RekeyedSession,
+  receiveSessions,
+  rekeyRecords,
+} from '../merging.ts';
 import { SCHEMA_VERSION, type Session } from '../session/session.ts';
 import { sealFields } from '../store/field-file.ts';
+import { print, readArguments } from './arguments.ts';
 import { CONTEXT_OPTIONS, contextFrom } from './context-option.ts';
-import { CliFailure, usage } from './failure.ts';
+import { CliFailure, EXIT_STATUS, usage } from './failure.ts';
 import { readWhole, reasonOf, writeWhole } from './file.ts';
 import { type CliKey, findKey, findMacKey, KEY_OPTIONS, MAC_OPTIONS, readKey } from './key-source.ts';
 import { type Appended, appendMergeLog } from './merge-log-file.ts';
-import { decodeWhole, isClear, isText, openFile } from './session-file.ts';
+import { isClear, isText, openSession } from './session-file.ts';
 import { showBytes, showName, table } from './text.ts';
 import { logMacOf, macKeysFrom } from './value-mac.ts';
 
-/** Exit status of `--strict` when there is something to look at. The file is written all the same. */
-const EXIT_CONFLICT = 2;
 /** So many conflicts are shown as text; `--json` has them all. */
 const SHOWN_CONFLICTS = 40;
 
@@ -42,26 +49,25 @@ const POLICIES: readonly PolicyName[] = [
 
 /** Merges files; sets exit status 2 with `--strict` when a policy found something that a person should look at. */
 export async function runMerge(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...KEY_OPTIONS,
-      ...MAC_OPTIONS,
-      ...CONTEXT_OPTIONS,
-      out: { type: 'string', short: 'o' },
-      base: { type: 'string' },
-      git: { type: 'boolean' },
-      id: { type: 'string' },
-      policy: { type: 'string', multiple: true },
-      log: { type: 'string' },
-      actor: { type: 'string' },
-      strict: { type: 'boolean' },
-      json: { type: 'boolean' },
-    },
+  const { values, positionals } = readArguments(args, {
+    ...KEY_OPTIONS,
+    ...MAC_OPTIONS,
+    ...CONTEXT_OPTIONS,
+    out: { type: 'string', short: 'o' },
+    base: { type: 'string' },
+    git: { type: 'boolean' },
+    id: { type: 'string' },
+    policy: { type: 'string', multiple: true },
+    rekey: { type: 'boolean' },
+    restamp: { type: 'boolean' },
+    log: { type: 'string' },
+    actor: { type: 'string' },
+    names: { type: 'boolean' },
+    strict: { type: 'boolean' },
+    json: { type: 'boolean' },
   });
   const { log, actor } = values;
-  if (actor !== undefined && log === undefined) throw usage('--actor goes with --log');
+  if (log === undefined && (actor !== undefined || values.names === true)) throw usage('--actor and --names go with --log');
   const policies = (values.policy ?? []).map(parsePolicy);
   const { base: basePath, paths, out } = values.git === true ? await gitPaths(positionals, values) : plainPaths(positionals, values);
 
@@ -73,16 +79,19 @@ export async function runMerge(args: readonly string[]): Promise<void> {
   const key = !isAllClear ? await readKey(values) : log !== undefined && macKey === null ? await findKey(values) : null;
   const context = contextFrom(values);
 
-  const sessions: Session[] = [];
-  for (const file of files) sessions.push(await openSession(file, key, context));
-  const base = baseFile === null ? null : await openSession(baseFile, key, context);
-  const branches = base === null ? null : await branchesOf(base, sessions);
+  const opened: Session[] = [];
+  for (const file of baseFile === null ? files : [...files, baseFile]) opened.push(await openSession(file, key, context));
+  const received = await receive(opened, values.restamp === true);
+  const sessions = received.slice(0, files.length);
+  const base = baseFile === null ? null : (received[files.length] as Session);
+  const branches = base === null ? null : await branchesOf(base, sessions, { policies });
   // A path of a repository is one session, whatever each branch has called it.
   const targetId = values.id ?? (values.git === true ? base?.id : undefined);
-  const merged = await mergeSessions(branches === null ? sessions : branches.map(({ session }) => session), {
+  const joined = await mergeSessions(branches === null ? sessions : branches.map(({ session }) => session), {
     policies,
     ...(targetId === undefined ? {} : { targetId }),
   });
+  const merged = values.rekey === true ? await rekeyRecords(joined.session, { policies }) : { ...joined, rekeyed: null };
 
   // The file first: what cannot be written must not leave lines of a merge that never was. Run again, it adds the lines that are missing.
   const macKeys = macKeysFrom(macKey, key);
@@ -93,11 +102,28 @@ export async function runMerge(args: readonly string[]): Promise<void> {
   const appended =
     log === undefined
       ? null
-      : await appendMergeLog(log, mergeLog(merged.losses), { macs, timeMs: Date.now(), actor: actor ?? 'psp merge' });
+      : await appendMergeLog(log, mergeLog(merged.losses), {
+          ...{ macs, timeMs: Date.now(), actor: actor ?? 'psp merge' },
+          names: values.names === true ? 'clear' : 'digest',
+        });
 
   const result = { merged, branches, appended, fileBytes: bytes.length };
-  process.stdout.write(values.json === true ? `${JSON.stringify(asJson(result))}\n` : showResult(result, out));
-  if (values.strict === true && merged.conflicts.length > 0) process.exitCode = EXIT_CONFLICT;
+  print(values, asJson(result), showResult(result, out));
+  if (values.strict === true && merged.conflicts.length > 0) process.exitCode = EXIT_STATUS.conflict;
+}
+
+/**
+ * Drift is judged by the clock of whoever runs this (law M7), and a slow one is as likely as a fast one of others: putting their writes at its time could bring back
+ * a login that was logged out, so that is done only when somebody says that this clock is right.
+ */
+async function receive(sessions: readonly Session[], restamp: boolean): Promise<readonly Session[]> {
+  try {
+    return await receiveSessions(sessions, { now: Date.now(), restamp });
+  } catch (error) {
+    if (!(error instanceof PspError) || error.code !== 'MERGE_DRIFT') throw error;
+    const advice = 'set the clock of this machine, or, if it is right, merge with --restamp, which puts those writes at its time';
+    throw new PspError('MERGE_DRIFT', `${error.message}; ${advice}`, { cause: error, details: error.details });
+  }
 }
 
 interface Paths {
@@ -140,10 +166,6 @@ function parsePolicy(text: string): PolicyRule {
   return second === undefined ? { policy } : { kind: kind as EntryKind, policy };
 }
 
-async function openSession(file: Uint8Array, key: CliKey | null, context: SealContext): Promise<Session> {
-  return decodeWhole(key === null || isClear(file) ? file : await openFile(file, key, context));
-}
-
 /** The session in the form of `file`: as text, packed, sealed, or sealed field by field with what did not change kept. */
 async function encodeLike(file: Uint8Array, session: Session, key: CliKey | null, context: SealContext): Promise<Uint8Array> {
   if (key === null || isClear(file)) return encodeSession(session, { framing: isText(file) ? 'text' : 'packed' });
@@ -156,7 +178,8 @@ async function encodeLike(file: Uint8Array, session: Session, key: CliKey | null
 }
 
 interface Result {
-  readonly merged: MergedSession;
+  /** `rekeyed` is null where nobody asked for it. */
+  readonly merged: MergedSession & { readonly rekeyed: RekeyedSession['rekeyed'] | null };
   readonly branches: readonly Branch[] | null;
   readonly appended: Appended | null;
   readonly fileBytes: number;
@@ -164,8 +187,7 @@ interface Result {
 
 /** An entry by kind, place and name: neither a value nor the key of a record nor the address of a request. */
 function placeFacts({ kind, path }: Pick<Conflict, 'kind' | 'path'>): { kind: EntryKind; place: string; name: string } {
-  const { origin, host, name } = placeOf(kind, path);
-  return { kind, place: origin ?? host ?? '', name };
+  return { kind, ...publicPlace(kind, path) };
 }
 
 function asJson({ merged, branches, appended, fileBytes }: Result): object {
@@ -179,7 +201,8 @@ function asJson({ merged, branches, appended, fileBytes }: Result): object {
       candidates: one.candidates.length,
     })),
     lost: countLosses(merged),
-    parked: merged.parked.map(placeFacts),
+    parked: merged.parked.map((one) => ({ ...placeFacts(one), reason: one.reason })),
+    rekeyed: merged.rekeyed?.length ?? null,
     branches: branches?.map(({ written, deleted, unknown }) => ({ written, deleted, unknown })) ?? null,
     log: appended,
   };
@@ -196,7 +219,8 @@ const REASONS: Readonly<Record<Conflict['reason'], string>> = {
 };
 
 function showResult({ merged, branches, appended, fileBytes }: Result, out: string): string {
-  const { conflicts, parked } = merged;
+  const { conflicts, parked, rekeyed } = merged;
+  const sharedKeys = rekeyed === null ? parked.filter(({ reason }) => reason === 'generated-key').length : 0;
   const rows = conflicts.slice(0, SHOWN_CONFLICTS).map((one) => {
     const { kind, place, name } = placeFacts(one);
     return [kind, place === '' ? '' : showName(place), name === '' ? '' : showName(name), REASONS[one.reason], one.rule];
@@ -209,7 +233,9 @@ function showResult({ merged, branches, appended, fileBytes }: Result, out: stri
   return [
     ...(rows.length === 0 ? [] : [table([['in conflict', 'place', 'name', 'why', 'decided by'], ...rows]), ...more, '']),
     ...(changes ?? []),
+    ...(rekeyed === null ? [] : [`${rekeyed.length} records have got keys of their own`]),
     ...(parked.length === 0 ? [] : [`${parked.length} entries are kept, and not shown: they do not fit what they belong to`]),
+    ...(sharedKeys === 0 ? [] : [`${sharedKeys} of them lost a generated key to another record: --rekey gives them keys of their own`]),
     ...(appended === null ? [] : [`log: ${appended.lines} lines added, head ${appended.head}`]),
     `wrote ${out}: ${showBytes(fileBytes)}, ${conflicts.length} in conflict, ${countLosses(merged)} writes lost to others`,
     '',

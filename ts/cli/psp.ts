@@ -1,22 +1,9 @@
 #!/usr/bin/env node
-/** The `psp` command: finds the verb, runs it, and turns every failure into one line and exit status 1. */
+/** The `psp` command: finds the verb, loads and runs it, and turns every failure into one line and exit status 1. */
 import { readFile } from 'node:fs/promises';
 import { activeKernel } from '../kernel/select.ts';
-import { runCapture } from './capture.ts';
-import { runDiff } from './diff.ts';
-import { runExport } from './export.ts';
-import { describeFailure, usage } from './failure.ts';
-import { runImport } from './import.ts';
-import { runInspect } from './inspect.ts';
-import { runKey } from './key.ts';
-import { runLog } from './log.ts';
-import { runMerge } from './merge.ts';
-import { runRestore } from './restore.ts';
-import { runRotate } from './rotate.ts';
-import { runOpen, runSeal } from './seal.ts';
-import { runShow } from './show.ts';
-import { runValidate } from './validate.ts';
-import { runVerify } from './verify.ts';
+import { CliFailure, describeFailure, EXIT_STATUS, usage } from './failure.ts';
+import { reasonOf } from './file.ts';
 
 const HELP = `psp - log in once, carry the browser session anywhere
 
@@ -59,7 +46,10 @@ None is ever an argument.
   --policy KIND=NAME                 merge: who wins, such as cookie=prefer-fresh-token; NAME alone for every kind
   --id ID          merge: id of the merged session, where the files have different ones; log: whose log it is
   --strict         merge: exit status 2 when a person should look at something
+  --rekey          merge: records that lost a generated key to another one get keys of their own
+  --restamp        merge, import: writes from ahead of this machine's clock, which are refused, are put at its time
   --actor TEXT     merge: who merges, for the log
+  --names          merge: record keys, addresses of requests and member names stand in the log as they are
   --git O A B      merge: as a merge driver of git, which gives %O %A %B; the result replaces A
   --verify --session FILE            log: verify the chain, with the key that the session was merged with; or --id
   --not-after DATE key new --ring: when the key stops sealing
@@ -77,12 +67,13 @@ None is ever an argument.
   --prefix TEXT, --concurrency N     rotate, export: only what begins so; also import: so many records at once
   --context RULE   rotate: key (the session id is the key of the record) or none; with --tenant
   --verify LEVEL   import: header, hashes (sections, or the tag FILE.tag of a sealed file) or full (the default)
-  --on-conflict R  import: skip (the default) or replace what is stored under the same id
+  --on-conflict R  import: skip (the default), replace or merge with what is stored under the same id
   --context none   import: FILE is a loose sealed file, such as psp capture writes
   --clear          import, export: the store keeps sessions in the clear
   --form FORM      export: stored (the bytes of the store, the default), packed or text (clear blobs)
   --id ID          export: only this session (may be repeated); or --prefix
   --namespace N, --tenant TEXT       import, export: which part of the store, and whose
+  --threads N      import: threads beside its own, 0 to 64; by itself up to 4, when there is much
   --max-mib N      import: most that is in memory at a time, about a third of it (64)
   --audit, --head HEX                verify: FILE is an audit log, which ends with this MAC; log: --head
   --json           machine-readable output
@@ -92,22 +83,25 @@ Exit status: 0 done; 1 failed, or something was lost, with one line "psp: CODE: 
 difference, or merge --strict a conflict; 3 validate found an error.
 `;
 
-const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
-  capture: runCapture,
-  diff: runDiff,
-  export: runExport,
-  import: runImport,
-  inspect: runInspect,
-  key: runKey,
-  log: runLog,
-  merge: runMerge,
-  open: runOpen,
-  restore: runRestore,
-  rotate: runRotate,
-  seal: runSeal,
-  show: runShow,
-  validate: runValidate,
-  verify: runVerify,
+type Verb = (args: readonly string[]) => Promise<void>;
+
+/** Each loads what it needs and no more: loading is most of what a small command does. */
+const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
+  capture: async () => (await import('./capture.ts')).runCapture,
+  restore: async () => (await import('./restore.ts')).runRestore,
+  inspect: async () => (await import('./inspect.ts')).runInspect,
+  show: async () => (await import('./show.ts')).runShow,
+  validate: async () => (await import('./validate.ts')).runValidate,
+  diff: async () => (await import('./diff.ts')).runDiff,
+  merge: async () => (await import('./merge.ts')).runMerge,
+  log: async () => (await import('./log.ts')).runLog,
+  seal: async () => (await import('./seal.ts')).runSeal,
+  open: async () => (await import('./seal.ts')).runOpen,
+  verify: async () => (await import('./verify.ts')).runVerify,
+  rotate: async () => (await import('./rotate.ts')).runRotate,
+  import: async () => (await import('./import.ts')).runImport,
+  export: async () => (await import('./export.ts')).runExport,
+  key: async () => (await import('./key.ts')).runKey,
 };
 
 /** The beginning of a key, wherever it stands: also one given as a file name would end up in a message. */
@@ -127,13 +121,11 @@ async function main(args: readonly string[]): Promise<void> {
   }
   if (args.some((arg) => SECRET_OPTION.test(arg) || KEY_TEXT.test(arg)))
     throw usage('a key is never an argument: use --key-file, --key-fd, PSP_KEY or --prompt, and the like for passphrases and MAC keys');
-  const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-  if (run === undefined)
-    throw usage(
-      'the verbs are capture, restore, inspect, show, validate, diff, merge, log, seal, open, verify, rotate, import, export and key',
-    );
+  const load = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+  if (load === undefined) throw usage(`the verbs are ${Object.keys(VERBS).join(', ')}`);
   // From here on Base64 sections go through the compiled kernel where it starts.
   activeKernel();
+  const run = await load();
   await run(rest);
 }
 
@@ -154,14 +146,18 @@ function withoutArguments(error: unknown): unknown {
   return usage(reasons[code] ?? 'the arguments are wrong');
 }
 
-// `psp inspect FILE | head -1`: a reader that has seen enough is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+function fail(error: unknown): void {
+  process.stderr.write(`${describeFailure(error)}\n`);
+  process.exitCode = EXIT_STATUS.failed;
+}
+
+process.stdout.on('error', (cause) => {
+  // `psp inspect FILE | head -1`: a reader that has seen enough is no failure. A disk that is full is one.
+  if (reasonOf(cause) !== 'EPIPE') fail(new CliFailure('FILE_WRITE', `standard output cannot be written: ${reasonOf(cause)}`, { cause }));
 });
 
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`${describeFailure(withoutArguments(error))}\n`);
-  process.exitCode = 1;
+  fail(withoutArguments(error));
 }

@@ -1,44 +1,37 @@
 /** `psp rotate`: every blob of a store onto the primary key of a ring. */
 import { stat } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { filesystem } from '../../providers/filesystem.ts';
 import type { SealContext } from '../envelope/context.ts';
 import { KeyRing } from '../envelope/keyring.ts';
 import type { StorageProvider } from '../provider.ts';
 import type { AuditLog } from '../store/audit.ts';
 import { type RotateOptions, type RotationResult, rotateStore } from '../store/rotate.ts';
+import { parseCount, print, readArguments } from './arguments.ts';
 import { macKeysOf, withAuditFile } from './audit-file.ts';
 import { checkpointIn } from './checkpoint-file.ts';
 import { CliFailure, usage } from './failure.ts';
 import { reasonOf } from './file.ts';
 import { withInterrupt } from './interrupt.ts';
+import { showFailures } from './item-failure.ts';
 import { findMacKey, KEY_OPTIONS, MAC_OPTIONS, readKey } from './key-source.ts';
 import { openStore } from './store-option.ts';
-import { showName, table } from './text.ts';
-
-/** So many failures are shown as text; `--json` has them all. */
-const SHOWN_FAILURES = 20;
 
 /** Rotates a store. Exit status 1 when a record was left behind, after everything else was done. */
 export async function runRotate(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...KEY_OPTIONS,
-      ...MAC_OPTIONS,
-      mode: { type: 'string' },
-      all: { type: 'boolean' },
-      'dry-run': { type: 'boolean' },
-      checkpoint: { type: 'string' },
-      audit: { type: 'string' },
-      concurrency: { type: 'string' },
-      prefix: { type: 'string' },
-      context: { type: 'string' },
-      tenant: { type: 'string' },
-      store: { type: 'string' },
-      json: { type: 'boolean' },
-    },
+  const { values, positionals } = readArguments(args, {
+    ...KEY_OPTIONS,
+    ...MAC_OPTIONS,
+    mode: { type: 'string' },
+    all: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+    checkpoint: { type: 'string' },
+    audit: { type: 'string' },
+    concurrency: { type: 'string' },
+    prefix: { type: 'string' },
+    context: { type: 'string' },
+    tenant: { type: 'string' },
+    store: { type: 'string' },
+    json: { type: 'boolean' },
   });
   const [root, ...more] = positionals;
   const { store = root } = values;
@@ -52,7 +45,7 @@ export async function runRotate(args: readonly string[]): Promise<void> {
     mode,
     all,
     dryRun,
-    concurrency: values.concurrency === undefined ? 4 : parseConcurrency(values.concurrency),
+    concurrency: values.concurrency === undefined ? 4 : parseCount('concurrency', values.concurrency, 256),
     ...(contextOf === null ? {} : { contextOf }),
     ...(values.prefix === undefined ? {} : { prefix: values.prefix }),
     ...(values.checkpoint === undefined ? {} : { checkpoint: checkpointIn(values.checkpoint) }),
@@ -68,7 +61,7 @@ export async function runRotate(args: readonly string[]): Promise<void> {
   };
   const keys = [...(macKey === null ? [] : [macKey]), ...macKeysOf(ring)];
   const result = audit === undefined || dryRun ? await run(null) : await withAuditFile(audit, keys, run);
-  process.stdout.write(values.json === true ? `${JSON.stringify(asJson(result))}\n` : showResult(result, dryRun));
+  print(values, asJson(result), showResult(result, dryRun));
   const left = result.failed.length + result.conflicted;
   if (left > 0)
     throw new CliFailure('ROTATE_INCOMPLETE', `${left} of ${left + result.done + result.skipped} records were left as they are`);
@@ -101,22 +94,12 @@ async function expectFolder(root: string): Promise<void> {
   if (!found.isDirectory()) throw new CliFailure('FILE_READ', 'the store cannot be read: it is no folder');
 }
 
-function parseConcurrency(text: string): number {
-  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (count < 1 || count > 256) throw usage('--concurrency takes a number from 1 to 256');
-  return count;
-}
-
 function asJson({ failed, ...counts }: RotationResult): object {
   return { ...counts, failed: failed.map(({ key, code }) => ({ key, code })) };
 }
 
 function showResult({ done, skipped, conflicted, failed, resumed }: RotationResult, dryRun: boolean): string {
-  const rows = failed
-    .slice(0, SHOWN_FAILURES)
-    .map(({ key, code }) => [key === null ? '(its name cannot be read)' : showName(key), code ?? 'UNEXPECTED']);
-  const more = failed.length > SHOWN_FAILURES ? `and ${failed.length - SHOWN_FAILURES} more\n` : '';
-  const list = rows.length === 0 ? '' : `${table([['left as it is', 'reason'], ...rows])}\n${more}`;
+  const failures = failed.map(({ key, code }) => ({ name: key ?? '(its name cannot be read)', code: code ?? 'UNEXPECTED' }));
   const head = `${dryRun ? 'would rotate' : 'rotated'} ${done}, ${skipped} needed nothing, ${conflicted} were changed by others meanwhile, ${failed.length} failed`;
-  return `${list}${head}${resumed ? ' (after a checkpoint)' : ''}\n`;
+  return `${showFailures('left as it is', failures)}${head}${resumed ? ' (after a checkpoint)' : ''}\n`;
 }

@@ -2,7 +2,6 @@
  * `psp seal` and `psp open`: any file, sealed and opened whole; what is inside is not looked at. With `--fields` a session, whose secrets are sealed one by
  * one, so that the rest of the file can be read and its history shows which values changed.
  */
-import { parseArgs } from 'node:util';
 import { encodeSession } from '../blob/encode.ts';
 import { armor, dearmor, isArmored } from '../envelope/armor.ts';
 import type { SealContext } from '../envelope/context.ts';
@@ -11,36 +10,32 @@ import { integrityTag } from '../envelope/integrity.ts';
 import { openSealed } from '../envelope/open.ts';
 import { seal } from '../envelope/seal.ts';
 import { openSealedFields, sealFields } from '../store/field-file.ts';
+import { onlyArgument, print, readArguments } from './arguments.ts';
 import { CONTEXT_OPTIONS, contextFrom } from './context-option.ts';
 import { usage } from './failure.ts';
 import { readWhole, writeWhole } from './file.ts';
-import { type CliKey, findMacKey, KDF_OPTIONS, KEY_OPTIONS, kidOf, MAC_OPTIONS, readKey } from './key-source.ts';
-import { decodeWhole, isClear, openFile } from './session-file.ts';
+import { type CliKey, demandMacKey, KDF_OPTIONS, KEY_OPTIONS, kidOf, MAC_OPTIONS, readKey } from './key-source.ts';
+import { openSession } from './session-file.ts';
 import { showBytes } from './text.ts';
 
 /** Seals a file; with `--tag`, also writes an integrity tag of the sealed file. */
 export async function runSeal(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...KEY_OPTIONS,
-      ...KDF_OPTIONS,
-      ...MAC_OPTIONS,
-      ...CONTEXT_OPTIONS,
-      out: { type: 'string', short: 'o' },
-      armor: { type: 'boolean' },
-      fields: { type: 'boolean' },
-      previous: { type: 'string' },
-      tag: { type: 'string' },
-      json: { type: 'boolean' },
-    },
+  const { values, positionals } = readArguments(args, {
+    ...KEY_OPTIONS,
+    ...KDF_OPTIONS,
+    ...MAC_OPTIONS,
+    ...CONTEXT_OPTIONS,
+    out: { type: 'string', short: 'o' },
+    armor: { type: 'boolean' },
+    fields: { type: 'boolean' },
+    previous: { type: 'string' },
+    tag: { type: 'string' },
+    json: { type: 'boolean' },
   });
   const { path, out } = expectPaths('seal', positionals, values.out);
   if (values.fields === true && values.armor === true) throw usage('--fields makes a text; --armor is for sealed bytes');
   if (values.previous !== undefined && values.fields !== true) throw usage('--previous goes with --fields');
-  const macKey = values.tag === undefined ? null : await findMacKey(values);
-  if (values.tag !== undefined && macKey === null) throw usage('--tag needs a MAC key: give --mac-key-file, PSP_MAC_KEY or --mac-prompt');
+  const macKey = values.tag === undefined ? null : await demandMacKey(values, '--tag');
   const context = contextFrom(values);
   const key = await readKey(values, 'seal');
   const plaintext = await readWhole(path);
@@ -53,7 +48,7 @@ export async function runSeal(args: readonly string[]): Promise<void> {
   const facts = { plaintextBytes: plaintext.length, fileBytes: bytes.length, key: kidOf(key), tag: macKey?.kid ?? null };
   const tagged = macKey === null ? '' : `; tagged with MAC key ${macKey.kid} in ${values.tag}`;
   const text = `wrote ${out}: ${showBytes(bytes.length)}, sealed with key ${kidOf(key)}${tagged}\n`;
-  process.stdout.write(values.json === true ? `${JSON.stringify(facts)}\n` : text);
+  print(values, facts, text);
 }
 
 async function sealWhole(plaintext: Uint8Array, key: CliKey, context: SealContext, asText: boolean | undefined): Promise<Uint8Array> {
@@ -63,16 +58,17 @@ async function sealWhole(plaintext: Uint8Array, key: CliKey, context: SealContex
 
 /** The fields of a session in a file, sealed one by one; `previous` is the file that this one takes the place of. */
 async function fieldsOf(file: Uint8Array, key: CliKey, context: SealContext, previous: string | undefined): Promise<Uint8Array> {
-  const session = await decodeWhole(isClear(file) ? file : await openFile(file, key));
+  const session = await openSession(file, key);
   return sealFields(session, key, context, previous === undefined ? {} : { previous: await readWhole(previous) });
 }
 
 /** Opens a sealed file into another, all of it or nothing. */
 export async function runOpen(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { ...KEY_OPTIONS, ...CONTEXT_OPTIONS, out: { type: 'string', short: 'o' }, json: { type: 'boolean' } },
+  const { values, positionals } = readArguments(args, {
+    ...KEY_OPTIONS,
+    ...CONTEXT_OPTIONS,
+    out: { type: 'string', short: 'o' },
+    json: { type: 'boolean' },
   });
   const { path, out } = expectPaths('open', positionals, values.out);
   const context = contextFrom(values);
@@ -82,13 +78,13 @@ export async function runOpen(args: readonly string[]): Promise<void> {
     const blob = await encodeSession(session);
     await writeWhole(out, blob);
     const text = `wrote ${out}: ${showBytes(blob.length)}, a session blob, opened with key ${kid}; it is not sealed\n`;
-    process.stdout.write(values.json === true ? `${JSON.stringify({ plaintextBytes: blob.length, key: kid })}\n` : text);
+    print(values, { plaintextBytes: blob.length, key: kid }, text);
     return;
   }
   const { plaintext, attributes, kid } = await openSealed(isArmored(bytes) ? dearmor(bytes) : bytes, await readKey(values), context);
   await writeWhole(out, plaintext);
   const text = `wrote ${out}: ${showBytes(plaintext.length)}, opened with key ${kid}; it is not sealed\n`;
-  process.stdout.write(values.json === true ? `${JSON.stringify({ plaintextBytes: plaintext.length, key: kid, attributes })}\n` : text);
+  print(values, { plaintextBytes: plaintext.length, key: kid, attributes }, text);
 }
 
 function expectPaths(
@@ -96,8 +92,7 @@ function expectPaths(
   positionals: readonly string[],
   out: string | undefined,
 ): { readonly path: string; readonly out: string } {
-  const [path, ...more] = positionals;
-  if (path === undefined || more.length > 0) throw usage(`${verb} needs one FILE`);
+  const path = onlyArgument(positionals, `${verb} needs one FILE`);
   // Not on standard output: a plaintext on a terminal is one in its history.
   if (out === undefined) throw usage(`${verb} needs -o FILE`);
   return { path, out };

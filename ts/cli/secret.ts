@@ -85,14 +85,21 @@ async function readSecretFile(path: string, what: string): Promise<Uint8Array> {
   }
 }
 
+/** What descriptors gave: one passphrase may be for several files, and a descriptor gives it only once. */
+const taken = new Map<number, Promise<Uint8Array>>();
+
 /** All that can be read from an open descriptor, such as that of `3< file` or of a pipe. */
 function readFd(text: string, what: string): Promise<Uint8Array> {
   const fd = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
   if (!(fd === 0 || fd > 2)) throw usage(`the descriptor of the ${what} is a number: 0, or 3 and more`);
-  return new Promise((resolve, reject) => {
+  const known = taken.get(fd);
+  if (known !== undefined) return known;
+  const reading = new Promise<Uint8Array>((resolve, reject) => {
     readDescriptor(fd, (cause, bytes) => {
       if (cause === null) resolve(bytes);
       else reject(new CliFailure('KEY_FILE', `the ${what} cannot be read from its descriptor: ${reasonOf(cause)}`, { cause }));
     });
   });
+  taken.set(fd, reading);
+  return reading;
 }

@@ -31,7 +31,17 @@ export async function writeSessionFile(path: string, session: Session, key: CliK
 /** Reads a session; `key` is called only when the file is sealed. */
 export async function readSessionFile(path: string, key: () => Promise<CliKey>): Promise<Session> {
   const bytes = await readWhole(path);
-  return decodeWhole(isClear(bytes) ? bytes : await openFile(bytes, await key()));
+  return openSession(bytes, isClear(bytes) ? null : await key());
+}
+
+/** The session of a file: opened with `key` where it is sealed. A sealed file and no key is for the caller to refuse. */
+export async function openSession(file: Uint8Array, key: CliKey | null, context: SealContext = {}): Promise<Session> {
+  return decodeWhole(await clearBlob(file, key, context));
+}
+
+/** The clear blob of a file: what `key` opens, or the file itself where it is not sealed. */
+export async function clearBlob(file: Uint8Array, key: CliKey | null, context: SealContext = {}): Promise<Uint8Array> {
+  return key === null || isClear(file) ? file : openFile(file, key, context);
 }
 
 /** The clear blob of a file that is sealed, as a whole or field by field; the latter comes out in the text framing. */

@@ -3,22 +3,21 @@
  * value changed shows by a short MAC of it, under a key that is derived from that of the file or from a MAC key. Without either there is only its size:
  * a digest that needs no key would give short values away.
  */
-import { parseArgs } from 'node:util';
 import { sha256Hex } from '../digest.ts';
 import type { EntryValue } from '../merge/entry.ts';
 import { type FlatEntry, flattenSession } from '../merge/flatten.ts';
 import type { LogMac } from '../merge/log.ts';
-import { placeOf } from '../merge/place.ts';
+import { publicPlace } from '../merge/place.ts';
 import { learnValue } from '../merge/policy/learn.ts';
 import { writeEntryValue } from '../merge/value.ts';
 import { ByteWriter } from '../session/clone/bytes.ts';
 import type { Cookie, Section, Session } from '../session/session.ts';
 import { toHex } from '../store/hex.ts';
+import { onlyArgument, readArguments } from './arguments.ts';
 import { CONTEXT_OPTIONS, contextFrom } from './context-option.ts';
-import { usage } from './failure.ts';
 import { readWhole } from './file.ts';
 import { findKey, findMacKey, KEY_OPTIONS, MAC_OPTIONS } from './key-source.ts';
-import { decodeWhole, isClear, openFile } from './session-file.ts';
+import { isClear, openSession } from './session-file.ts';
 import { showBytes, showName } from './text.ts';
 import { macKeysFrom, showMacOf } from './value-mac.ts';
 
@@ -28,13 +27,8 @@ const SHOWN_CHARACTERS = 120;
 
 /** Shows a file. A sealed one without its key is shown as one line that changes with it, and that is no failure: `git log -p` goes on. */
 export async function runShow(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { ...KEY_OPTIONS, ...MAC_OPTIONS, ...CONTEXT_OPTIONS },
-  });
-  const [path, ...more] = positionals;
-  if (path === undefined || more.length > 0) throw usage('show needs one FILE');
+  const { values, positionals } = readArguments(args, { ...KEY_OPTIONS, ...MAC_OPTIONS, ...CONTEXT_OPTIONS });
+  const path = onlyArgument(positionals, 'show needs one FILE');
   const file = await readWhole(path);
   const [macKey, key] = [await findMacKey(values), await findKey(values)];
   if (!isClear(file) && key === null) {
@@ -42,7 +36,7 @@ export async function runShow(args: readonly string[]): Promise<void> {
     process.stdout.write(`sealed session, ${showBytes(file.length)}, SHA-256 ${sha256Hex(file)}; its content needs the key\n`);
     return;
   }
-  const session = await decodeWhole(key === null || isClear(file) ? file : await openFile(file, key, contextFrom(values)));
+  const session = await openSession(file, key, contextFrom(values));
   const signing = macKeysFrom(macKey, key)[0];
   process.stdout.write(await showSession(session, signing === undefined ? null : showMacOf(signing)));
 }
@@ -66,6 +60,7 @@ export async function showSession(session: Session, mac: LogMac | null): Promise
 const NEEDS_MARK: ReadonlySet<string> = new Set([
   'record',
   'cacheEntry',
+  'serviceWorker',
   'tab',
   'sessionStorage',
   'credential',
@@ -76,9 +71,9 @@ const NEEDS_MARK: ReadonlySet<string> = new Set([
 
 async function showEntry({ key, kind, path, value }: FlatEntry, mac: LogMac | null): Promise<string> {
   await learnValue(value, false);
-  const { origin, host, name } = placeOf(kind, path);
-  const place = origin ?? (kind === 'cookie' && path[3] === 'domain' ? `.${host}` : host);
-  const words = [kind, ...(place === null ? [] : [showName(place)]), ...(name === '' ? [] : [showName(name, SHOWN_CHARACTERS)])];
+  const { place: host, name } = publicPlace(kind, path);
+  const place = kind === 'cookie' && path[3] === 'domain' ? `.${host}` : host;
+  const words = [kind, ...(place === '' ? [] : [showName(place)]), ...(name === '' ? [] : [showName(name, SHOWN_CHARACTERS)])];
   const identity = mac !== null && NEEDS_MARK.has(kind) ? [`entry #${markOf(mac, 'identity', key)}`] : [];
   const size = sizeOf(value);
   const facts = kind === 'cookie' ? cookieFacts(value as unknown as Cookie) : size === null ? [] : [showBytes(size)];

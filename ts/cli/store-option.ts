@@ -5,7 +5,9 @@
  */
 import { filesystem } from '../../providers/filesystem.ts';
 import type { StorageProvider } from '../provider.ts';
+import type { SessionStoreOptions } from '../store/store.ts';
 import { CliFailure, usage } from './failure.ts';
+import { type CliKey, type KeyChoice, readKey } from './key-source.ts';
 import { findInEnvironment } from './secret.ts';
 
 /** For the verbs that work on a store. */
@@ -38,6 +40,20 @@ export async function openStore(name: string): Promise<StorageProvider> {
     default:
       throw usage(FORMS);
   }
+}
+
+/** The keys and names of a store: `--clear`, which has to be said, or a key. */
+export async function storeOptionsOf(
+  choice: KeyChoice & {
+    readonly clear?: boolean | undefined;
+    readonly tenant?: string | undefined;
+    readonly namespace?: string | undefined;
+  },
+  purpose: 'seal' | 'open',
+): Promise<SessionStoreOptions> {
+  const { tenant, namespace } = choice;
+  const keys: CliKey | null = choice.clear === true ? null : await readKey(choice, purpose);
+  return { keys, ...(tenant === undefined ? {} : { tenant }), ...(namespace === undefined ? {} : { namespace }) };
 }
 
 /** `?prefix=` is what keys begin with in Redis, if not `psp:`. */

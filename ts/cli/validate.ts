@@ -2,7 +2,6 @@
  * `psp validate`: every issue of a session file as a table, never a value. A blob of either framing, sealed or not, is judged part by part, so that one
  * fault hides no other.
  */
-import { parseArgs } from 'node:util';
 import { decodeSession } from '../blob/decode.ts';
 import { locateDocuments } from '../blob/header.ts';
 import { sha256Hex } from '../digest.ts';
@@ -14,30 +13,23 @@ import { hasError, type Issue, IssueList, sortIssues } from '../session/issue.ts
 import { parseJson } from '../session/json.ts';
 import { checkContent } from '../session/semantic/section.ts';
 import { validateDocument } from '../session/validate.ts';
-import { usage } from './failure.ts';
+import { onlyArgument, print, readArguments } from './arguments.ts';
+import { EXIT_STATUS, usage } from './failure.ts';
 import { readWhole } from './file.ts';
 import { findKey, KEY_OPTIONS } from './key-source.ts';
 import { isClear, isText, openFile } from './session-file.ts';
 import { showName, table } from './text.ts';
 
 const LF = 0x0a;
-/** Exit status of a file that is no valid session. */
-const EXIT_INVALID = 3;
 
 /** Shows the issues of a file; sets exit status 3 when there is an error. */
 export async function runValidate(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { ...KEY_OPTIONS, json: { type: 'boolean' } },
-  });
-  const [path, ...more] = positionals;
-  if (path === undefined || more.length > 0) throw usage('validate needs one FILE');
-  const bytes = await readWhole(path);
+  const { values, positionals } = readArguments(args, { ...KEY_OPTIONS, json: { type: 'boolean' } });
+  const bytes = await readWhole(onlyArgument(positionals, 'validate needs one FILE'));
   const issues = await validateBlob(await openWhole(bytes, values), Date.now());
   const valid = !hasError(issues);
-  process.stdout.write(values.json === true ? `${JSON.stringify({ valid, issues })}\n` : showIssues(issues, valid));
-  if (!valid) process.exitCode = EXIT_INVALID;
+  print(values, { valid, issues }, showIssues(issues, valid));
+  if (!valid) process.exitCode = EXIT_STATUS.invalid;
 }
 
 async function openWhole(bytes: Uint8Array<ArrayBuffer>, options: Parameters<typeof findKey>[0]): Promise<Uint8Array> {

@@ -3,7 +3,6 @@
  * opening it and throwing the content away; with neither, its structure only, which says nothing about who wrote it. A file of sealed fields likewise.
  * Or an audit log.
  */
-import { parseArgs } from 'node:util';
 import { dearmor, isArmored } from '../envelope/armor.ts';
 import { isFieldFile } from '../envelope/field-text.ts';
 import { parseHeader } from '../envelope/header.ts';
@@ -15,11 +14,13 @@ import { PspError } from '../errors.ts';
 import { type VerifiedAudit, verifyAudit } from '../store/audit.ts';
 import { openSealedFields } from '../store/field-file.ts';
 import { peekFields } from '../store/field-peek.ts';
+import { onlyArgument, print, readArguments } from './arguments.ts';
 import { macKeysOf } from './audit-file.ts';
+import { logLinesOf, parseHead, showHead } from './chained-log.ts';
 import { CONTEXT_OPTIONS, contextFrom } from './context-option.ts';
 import { usage } from './failure.ts';
 import { readWhole } from './file.ts';
-import { findKey, findMacKey, KEY_OPTIONS, type KeyChoice, MAC_OPTIONS, type MacChoice } from './key-source.ts';
+import { demandMacKey, findKey, findMacKey, KEY_OPTIONS, type KeyChoice, MAC_OPTIONS, type MacChoice } from './key-source.ts';
 import { showBytes, showName } from './text.ts';
 
 /** What was found, as `--json` has it. */
@@ -32,40 +33,33 @@ interface Finding {
 
 /** Verifies a file, or with `--audit` a log; a failure has the code of what is wrong. */
 export async function runVerify(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...KEY_OPTIONS,
-      ...MAC_OPTIONS,
-      ...CONTEXT_OPTIONS,
-      tag: { type: 'string' },
-      audit: { type: 'boolean' },
-      head: { type: 'string' },
-      json: { type: 'boolean' },
-    },
+  const { values, positionals } = readArguments(args, {
+    ...KEY_OPTIONS,
+    ...MAC_OPTIONS,
+    ...CONTEXT_OPTIONS,
+    tag: { type: 'string' },
+    audit: { type: 'boolean' },
+    head: { type: 'string' },
+    json: { type: 'boolean' },
   });
-  const [path, ...more] = positionals;
-  if (path === undefined || more.length > 0) throw usage('verify needs one FILE');
+  const path = onlyArgument(positionals, 'verify needs one FILE');
   const { audit = false, tag, head } = values;
   if (audit && tag !== undefined) throw usage('--tag goes with a sealed file, not with --audit');
   if (!audit && head !== undefined) throw usage('--head goes with --audit');
-  const print = (json: object, text: string): void => void process.stdout.write(values.json === true ? `${JSON.stringify(json)}\n` : text);
   if (audit) {
     const found = await verifyLog(await readWhole(path), values, head);
-    print({ entries: found.entries.length, head: found.head }, showLog(found));
+    print(values, { entries: found.entries.length, head: found.head }, showLog(found));
     return;
   }
   const context = contextFrom(values);
   const bytes = await readWhole(path);
   const finding =
     tag === undefined ? await verifyContent(bytes, values, context) : await verifyTag(bytes, await readWhole(tag), values, context);
-  print({ ...finding, fileBytes: bytes.length }, showFinding(finding, bytes.length));
+  print(values, { ...finding, fileBytes: bytes.length }, showFinding(finding, bytes.length));
 }
 
 async function verifyTag(bytes: Uint8Array, tag: Uint8Array, choice: MacChoice & KeyChoice, context: object): Promise<Finding> {
-  const macKey = await findMacKey(choice);
-  if (macKey === null) throw usage('--tag needs a MAC key: give --mac-key-file, PSP_MAC_KEY or --mac-prompt');
+  const macKey = await demandMacKey(choice, '--tag');
   const { kid } = await verifyIntegrity(bytes, tag, macKey, context);
   return { verified: 'tag', keys: [kid] };
 }
@@ -91,25 +85,14 @@ async function verifyFields(bytes: Uint8Array, choice: KeyChoice, context: objec
 }
 
 async function verifyLog(bytes: Uint8Array, choice: KeyChoice & MacChoice, head: string | undefined): Promise<VerifiedAudit> {
-  if (head !== undefined && !/^[0-9a-f]{64}$/.test(head)) throw usage('--head takes the 64 digits that psp verify --audit showed');
+  const options = parseHead(head, 'psp verify --audit');
   const macKey = await findMacKey(choice);
   const ring = macKey === null ? await findKey(choice) : null;
   if (ring !== null && !(ring instanceof KeyRing)) throw usage('--audit needs a MAC key, or the key ring of the rotation');
   const keys = macKey === null ? (ring === null ? [] : macKeysOf(ring)) : [macKey];
   if (keys.length === 0) throw usage('--audit needs a MAC key, or the key ring of the rotation');
-  const lines = decodeLog(bytes).split('\n');
-  // Every whole line ends with a line feed, so the last piece is empty, unless a crash has cut a line.
-  if (lines.at(-1) === '') lines.pop();
-  return verifyAudit(lines, keys, head === undefined ? {} : { head });
-}
-
-/** Strictly: what a lenient decoder makes the same would be a change that no MAC shows. */
-function decodeLog(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new PspError('ENVELOPE_TAMPERED', 'audit log: expected text in UTF-8', { cause });
-  }
+  const lines = logLinesOf(bytes, (cause) => new PspError('ENVELOPE_TAMPERED', 'audit log: expected text in UTF-8', { cause }));
+  return verifyAudit(lines, keys, options);
 }
 
 function showFinding({ verified, keys }: Finding, fileBytes: number): string {
@@ -126,5 +109,5 @@ function showLog({ entries, head }: VerifiedAudit): string {
   const counts = new Map<string, number>();
   for (const { outcome } of entries) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   const list = [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
-  return `${entries.length} entries, unchanged and in order${list === '' ? '' : `: ${list}`}\nhead ${head ?? '(none)'}: keep it elsewhere, to find lines that are missing at the end\n`;
+  return `${entries.length} entries, unchanged and in order${list === '' ? '' : `: ${list}`}\n${showHead(head)}`;
 }

@@ -1,25 +1,22 @@
 /**
- * The only choice between kernels: the compiled ones where the platform lets them start, with SIMD where it has that, else the portable ones. Made
- * at the first use. Importing this file does nothing. A bare import that registers something would be dropped by bundlers, because the package
+ * The choice between the twins of the kernels for Base64 and differences: the compiled ones where the platform lets them start, with SIMD where it has
+ * that, else the portable ones. That of sequences is in select-sequence.ts.
+ * Made at the first use. Importing this file does nothing. A bare import that registers something would be dropped by bundlers, because the package
  * declares its modules free of side effects; so entries export their functions through `withCompiledBase64` and its like, and a bundler that keeps
  * such a function must keep the offer inside it. Functions that nobody uses still cost nothing.
  */
-import { PspError } from '../errors.ts';
 import { createCompiledBase64 } from './compiled/base64.ts';
 import { createCompiledDiff } from './compiled/diff.ts';
-import { createCompiledSequence } from './compiled/sequence.ts';
 import * as current from './current.ts';
 import { BASE64_SIMD_WASM } from './generated/base64-simd-wasm.ts';
 import { BASE64_WASM } from './generated/base64-wasm.ts';
 import { DIFF_SIMD_WASM } from './generated/diff-simd-wasm.ts';
 import { DIFF_WASM } from './generated/diff-wasm.ts';
-import { SEQUENCE_WASM } from './generated/sequence-wasm.ts';
-import type { Base64Kernel, DiffKernel, KernelKind, SequenceKernel } from './kernel.ts';
-import type { LinearModule } from './linear.ts';
+import type { Base64Kernel, DiffKernel, KernelKind } from './kernel.ts';
 import { portableBase64 } from './portable/base64.ts';
 import { portableDiff } from './portable/diff.ts';
-import { portableSequence } from './portable/sequence.ts';
-import { type CompiledModule, inlinedModule, isSupported, readModule, startModule } from './wasm.ts';
+import { callAfter, chooseCompiled, makeStarter, type Starter } from './starter.ts';
+import { type CompiledModule, readModule } from './wasm.ts';
 
 export type { CompiledModule } from './wasm.ts';
 
@@ -36,29 +33,16 @@ export type { CompiledModule } from './wasm.ts';
  */
 const SMALL_BYTES = 64;
 
-type CompiledKind = LinearModule<unknown>['kind'];
-
-/** Starts the modules of one kernel, each at most once per thread: an instance is kept even while another kernel is pinned. */
-interface Starter<Kernel> {
-  /** Throws `KERNEL_UNAVAILABLE`, with the platform's own error as cause, where it cannot start. */
-  start(kind: CompiledKind): Kernel;
-  /** The best that this engine supports. Throws as `start`. */
-  startBest(): Kernel;
-  /** From a module that the program gives. */
-  adopt(module: CompiledModule): Kernel;
-}
-
 const base64: Starter<Base64Kernel> = /* @__PURE__ */ makeStarter(
   { wasm: BASE64_WASM, 'wasm-simd': BASE64_SIMD_WASM },
   createCompiledBase64,
 );
 const diff: Starter<DiffKernel> = /* @__PURE__ */ makeStarter({ wasm: DIFF_WASM, 'wasm-simd': DIFF_SIMD_WASM }, createCompiledDiff);
-/** With SIMD it would be the same instructions: it moves memory and follows pointers. */
-const sequence: Starter<SequenceKernel> = /* @__PURE__ */ makeStarter({ wasm: SEQUENCE_WASM }, createCompiledSequence);
 
-const compiledBase64Offer: current.KernelOffer<Base64Kernel> = () => choose(base64, sparingSmallInputs, portableBase64);
-const compiledDiffOffer: current.KernelOffer<DiffKernel> = () => choose(diff, asItIs, portableDiff);
-const compiledSequenceOffer: current.KernelOffer<SequenceKernel> = () => choose(sequence, asItIs, portableSequence);
+const base64Offer: current.KernelOffer<Base64Kernel> = () => chooseCompiled(base64, portableBase64, sparingSmallInputs);
+const diffOffer: current.KernelOffer<DiffKernel> = () => chooseCompiled(diff, portableDiff);
+const offerBase64 = (): void => current.offerBase64(base64Offer);
+const offerDiff = (): void => current.offerDiff(diffOffer);
 
 /**
  * The same function, which before each call offers the compiled kernel for Base64. The main entry wraps what may need it:
@@ -68,42 +52,25 @@ const compiledSequenceOffer: current.KernelOffer<SequenceKernel> = () => choose(
 export function withCompiledBase64<Arguments extends unknown[], Result>(
   call: (...input: Arguments) => Result,
 ): (...input: Arguments) => Result {
-  return (...input) => {
-    current.offerBase64(compiledBase64Offer);
-    return call(...input);
-  };
+  return callAfter(offerBase64, call);
 }
 
 /** As {@link withCompiledBase64}, for the kernel that finds differences. */
 export function withCompiledDiff<Arguments extends unknown[], Result>(
   call: (...input: Arguments) => Result,
 ): (...input: Arguments) => Result {
-  return (...input) => {
-    current.offerDiff(compiledDiffOffer);
-    return call(...input);
-  };
-}
-
-/** As {@link withCompiledBase64}, for the kernel that makes sequences. */
-export function withCompiledSequence<Arguments extends unknown[], Result>(
-  call: (...input: Arguments) => Result,
-): (...input: Arguments) => Result {
-  return (...input) => {
-    current.offerSequence(compiledSequenceOffer);
-    return call(...input);
-  };
+  return callAfter(offerDiff, call);
 }
 
 /**
- * Pins the kernels for the rest of this thread, for tests, benches and reproductions; all kinds give the same bytes.
- * A sequence keeps the kernel that it was made with; of its compiled kernel there is one kind, `wasm`.
+ * Pins the kernels for Base64 and differences for the rest of this thread, for tests, benches and reproductions; all kinds give the same bytes.
  * Throws `KERNEL_UNAVAILABLE`, with the platform's own error as cause, where a compiled kernel cannot start; nothing changes then.
  */
 export function useKernel(kind: KernelKind): void {
   if (kind === 'portable') {
-    pin(portableBase64, portableDiff, portableSequence);
+    pin(portableBase64, portableDiff);
   } else if (kind === 'wasm' || kind === 'wasm-simd') {
-    pin(base64.start(kind), diff.start(kind), sequence.start('wasm'));
+    pin(base64.start(kind), diff.start(kind));
   } else {
     throw new TypeError("useKernel: expected 'portable', 'wasm' or 'wasm-simd'");
   }
@@ -113,8 +80,8 @@ export function useKernel(kind: KernelKind): void {
  * Uses a module that the program compiled or imported itself, for runtimes that forbid compiling bytes: a Worker imports
  * `persistent-sessions/wasm/base64-simd.wasm` as a module. Which kernel it is, and whether it has SIMD, is read from the module.
  *
- * Throws TypeError for anything that is not a module of this package, and `KERNEL_UNAVAILABLE`, with the platform's own error as cause, for bytes
- * where compiling is forbidden; nothing changes then.
+ * Throws TypeError for anything that is not one of these modules (that of sequences goes to the `useModule` of `./sequence` or `./merge`), and
+ * `KERNEL_UNAVAILABLE`, with the platform's own error as cause, for bytes where compiling is forbidden; nothing changes then.
  */
 export function useModule(module: CompiledModule): void {
   const { module: compiled, functions } = readModule(module);
@@ -122,18 +89,15 @@ export function useModule(module: CompiledModule): void {
     current.setBase64Kernel(sparingSmallInputs(base64.adopt(compiled)), 'chosen');
   } else if (functions.includes('diff32') && functions.includes('simd')) {
     current.setDiffKernel(diff.adopt(compiled), 'chosen');
-  } else if (functions.includes('createSequence') && functions.includes('simd')) {
-    current.setSequenceKernel(sequence.adopt(compiled), 'chosen');
   } else {
-    throw new TypeError('useModule: expected one of the modules of this package');
+    throw new TypeError('useModule: expected base64.wasm, diff.wasm or one of their twins with SIMD');
   }
 }
 
 /** Which kernel is in use and why, for Base64 unless another is named. Makes the choice if nothing has yet. */
 export function activeKernel(name?: current.KernelName): current.ActiveKernel {
-  current.offerBase64(compiledBase64Offer);
-  current.offerDiff(compiledDiffOffer);
-  current.offerSequence(compiledSequenceOffer);
+  offerBase64();
+  offerDiff();
   return current.activeKernel(name);
 }
 
@@ -152,62 +116,9 @@ export const decodeBase64View: typeof current.decodeBase64View = /* @__PURE__ */
 /** {@link current.decodeBase64Parts}, with the compiled kernel where the platform lets it start. */
 export const decodeBase64Parts: typeof current.decodeBase64Parts = /* @__PURE__ */ withCompiledBase64(current.decodeBase64Parts);
 
-function pin(base64Kernel: Base64Kernel, diffKernel: DiffKernel, sequenceKernel: SequenceKernel): void {
+function pin(base64Kernel: Base64Kernel, diffKernel: DiffKernel): void {
   current.setBase64Kernel(base64Kernel, 'pinned');
   current.setDiffKernel(diffKernel, 'pinned');
-  current.setSequenceKernel(sequenceKernel, 'pinned');
-}
-
-function makeStarter<Exports, Kernel>(
-  inlined: Readonly<{ wasm: string } & Partial<Record<CompiledKind, string>>>,
-  create: (module: LinearModule<Exports>) => Kernel,
-): Starter<Kernel> {
-  const started = new Map<CompiledKind, Kernel>();
-
-  function startOnce(kind: CompiledKind, bytes: () => Uint8Array<ArrayBuffer>): Kernel {
-    const running = started.get(kind);
-    if (running !== undefined) return running;
-    const kernel = create(startModule<Exports>(bytes()));
-    started.set(kind, kernel);
-    return kernel;
-  }
-
-  return {
-    start: (kind) => orUnavailable(() => startOnce(kind, () => inlinedModule(inlined[kind] ?? inlined.wasm))),
-    startBest: () =>
-      orUnavailable(() => {
-        const simd = inlined['wasm-simd'] === undefined ? null : inlinedModule(inlined['wasm-simd']);
-        return simd !== null && isSupported(simd)
-          ? startOnce('wasm-simd', () => simd)
-          : startOnce('wasm', () => inlinedModule(inlined.wasm));
-      }),
-    adopt(module) {
-      const linear = startModule<Exports>(module);
-      const kernel = create(linear);
-      started.set(linear.kind, kernel);
-      return kernel;
-    },
-  };
-}
-
-function orUnavailable<Kernel>(start: () => Kernel): Kernel {
-  try {
-    return start();
-  } catch (cause) {
-    throw new PspError('KERNEL_UNAVAILABLE', 'the compiled kernel could not start here', { cause });
-  }
-}
-
-function choose<Kernel>(starter: Starter<Kernel>, asUsed: (kernel: Kernel) => Kernel, portable: Kernel): current.KernelChoice<Kernel> {
-  try {
-    return { kernel: asUsed(starter.startBest()), reason: 'chosen' };
-  } catch (cause) {
-    return { kernel: portable, reason: 'fell-back', cause };
-  }
-}
-
-function asItIs<Kernel>(kernel: Kernel): Kernel {
-  return kernel;
 }
 
 /** The kernel as users get it; a pinned one is the bare kernel, so that tests and benches measure what they name. */

@@ -1,7 +1,7 @@
 /**
  * The only file that says WebAssembly: starts the modules compiled from assembly/, inlined in this package or given by the program.
  * Compiles synchronously, so nobody has to await a start-up and no entry needs a top-level await (which stops a Worker from starting).
- * It does not decide whether to start one: select.ts does. It does not know what a module computes: compiled/ does.
+ * It does not decide whether to start one: select.ts and select-sequence.ts do. It does not know what a module computes: compiled/ does.
  */
 import { PspError } from '../errors.ts';
 import type { LinearModule } from './linear.ts';

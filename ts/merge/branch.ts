@@ -7,11 +7,20 @@ import { sha256Hex } from '../digest.ts';
 import type { Session } from '../session/session.ts';
 import { NO_STAMP, observe, tick } from './clock.ts';
 import { deltaOf, joinDocuments, type MergeDocument } from './document.ts';
-import { type Dot, type EntryKind, entryKey, type Stamp } from './entry.ts';
+import { type Dot, type Entry, type EntryKind, entryKey, type Stamp } from './entry.ts';
 import { captureExtent, type Operation } from './operations.ts';
+import { structureModes } from './policy/rules.ts';
+import type { PolicyRule } from './policy.ts';
 import { attachState, type MergeInput, readMerge } from './session-state.ts';
+import { addStructures } from './structured-delta.ts';
 import { placesFor } from './tab-place.ts';
 import { sameEntryValue } from './value.ts';
+
+/** How branches are read. */
+export interface BranchOptions {
+  /** Those by which they will be merged: `json` and `text` want to know what a branch changed inside of a value. */
+  readonly policies?: readonly PolicyRule[];
+}
 
 /** A session that knows what it came from. */
 export interface Branch {
@@ -32,20 +41,25 @@ export interface Branch {
  *
  * @throws PspError as `readMerge`.
  */
-export async function branchesOf(base: Session, sessions: readonly Session[]): Promise<Branch[]> {
+export async function branchesOf(base: Session, sessions: readonly Session[], { policies = [] }: BranchOptions = {}): Promise<Branch[]> {
   const from = await readMerge(base);
+  const modeOf = structureModes(policies);
   const branches: Branch[] = [];
   for (const session of sessions) {
     const isPlain = session.mergeState === undefined;
-    branches.push(isPlain ? await branchOf(base, from, session) : { session, written: 0, deleted: 0, unknown: 0 });
+    branches.push(isPlain ? await branchOf(base, from, session, modeOf) : { session, written: 0, deleted: 0, unknown: 0 });
   }
   return branches;
 }
 
-async function branchOf(base: Session, from: MergeInput, session: Session): Promise<Branch> {
+type ModeOf = ReturnType<typeof structureModes>;
+
+async function branchOf(base: Session, from: MergeInput, session: Session, modeOf: ModeOf): Promise<Branch> {
   const own = await readMerge(session);
   const stamp = stampOf(from.document, base.updatedAt, session.updatedAt);
-  const replica = nameBranch(from.document, stamp, own.document);
+  // A write has its structure from its rule, so it has its name from it too (law M5).
+  const modes = own.flat.entries.flatMap(({ key, kind, path }) => (modeOf(kind, path) === null ? [] : [[key, modeOf(kind, path)]]));
+  const replica = nameBranch(from.document, stamp, [...own.document.context.keys(), ...modes]);
   const operations: Operation[] = [];
   const add = (kind: EntryKind, path: readonly string[], change: Pick<Operation, 'value'>): void => {
     operations.push({ kind, path, ...change, stamp, sees: dotsOf(from.document, entryKey(kind, path)) });
@@ -74,27 +88,36 @@ async function branchOf(base: Session, from: MergeInput, session: Session): Prom
   for (const id of known.keys()) if (!tabs.has(id) && hasLooked(session, 'tabPlace', [id])) add('tabPlace', [id], {});
 
   const { delta } = deltaOf(from.document.epoch, operations, { replica, counter: 0 });
-  const document = joinDocuments([from.document, { ...delta, marks: own.flat.marks }]);
+  const structured = await addStructures(delta, modeOf, (key) => {
+    const { kind, path, candidates } = from.document.entries.get(key) ?? NO_ENTRY;
+    if (candidates.length < 2 || modeOf(kind, path) !== null) return candidates;
+    const shown = before.get(key)?.value;
+    return candidates.filter(({ value }) => value !== undefined && shown !== undefined && sameEntryValue(value, shown)).slice(0, 1);
+  });
+  const document = joinDocuments([from.document, { ...structured, marks: own.flat.marks }]);
   return { session: await attachState(session, document), written, deleted: operations.length - written, unknown };
 }
+
+const NO_ENTRY: Entry = { kind: 'header', path: [], candidates: [] };
 
 /** No coverage speaks of the header and of rules: a file has all of them. */
 function hasLooked({ coverage }: Session, kind: EntryKind, path: readonly string[]): boolean {
   return kind === 'header' || kind === 'ttl' || captureExtent(coverage, { kind, path }) === 'complete';
 }
 
-/** Later than all that the base holds. */
+/** Later than all that the base holds, and never a moment: where the times of two branches say nothing, nobody knows which was later. */
 function stampOf({ entries }: MergeDocument, since: number, updatedAt: number): Stamp {
   let clock = NO_STAMP;
   for (const { candidates } of entries.values()) for (const { stamp } of candidates) clock = observe(clock, stamp);
   const stamp = tick(clock, updatedAt);
-  return since < stamp.time ? { ...stamp, since } : stamp;
+  const from = Math.max(0, Math.min(since, stamp.time - 1));
+  return from < stamp.time ? { ...stamp, since: from } : stamp;
 }
 
 /** As law M16 names the writer of a session without state, and another name for each base: what is seen of it belongs to the write. */
-function nameBranch({ epoch, context }: MergeDocument, stamp: Stamp, own: MergeDocument): string {
+function nameBranch({ epoch, context }: MergeDocument, stamp: Stamp, own: readonly unknown[]): string {
   const seen = [...context].sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify(['psp/branch@1', epoch, seen, stamp, [...own.context.keys()]]);
+  const text = JSON.stringify(['psp/branch@1', epoch, seen, stamp, own]);
   return sha256Hex(new TextEncoder().encode(text)).slice(0, 16);
 }
 

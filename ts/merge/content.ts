@@ -3,6 +3,7 @@
  * read already. Kept beside the handles, which are plain Sections of anybody's making.
  */
 import { sha256Hex } from '../digest.ts';
+import { statedHash } from '../session/section-hash.ts';
 import { type Section, section, TEXT_MEDIA_TYPE } from '../session/session.ts';
 
 /** Says the SHA-256 of a section's content in lower-case hexadecimal, for a caller who knows it without reading; undefined where it must be read. */
@@ -28,11 +29,22 @@ export function knownSection(bytes: Uint8Array<ArrayBuffer>, mediaType: string):
   return known;
 }
 
-/** Learns the hash of a section, from `hashOf` or else by reading it. Rejects as its `bytes()` does. */
+/**
+ * Learns the hash of a section: what `hashOf` tells, or the blob that it comes from states, or else what is found by reading it. Rejects as its `bytes()` does.
+ * A section that is not what its blob states is found out when it is read, at the latest when the merged session is written.
+ */
 export async function learnHash(one: Section, hashOf?: SectionHash): Promise<void> {
-  if (hashes.has(one)) return;
-  const told = hashOf?.(one);
-  hashes.set(one, told ?? sha256Hex(await one.bytes()));
+  if (toldHash(one, hashOf) === null) hashes.set(one, sha256Hex(await one.bytes()));
+}
+
+/** The hash of a section as far as it is known without reading: {@link learnHash}. */
+export function toldHash(one: Section, hashOf?: SectionHash): string | null {
+  const known = hashes.get(one);
+  if (known !== undefined) return known;
+  const told = hashOf?.(one) ?? statedHash(one);
+  if (told === undefined) return null;
+  hashes.set(one, told);
+  return told;
 }
 
 /** The SHA-256 of a section, once learned; null for one that nobody looked at. */

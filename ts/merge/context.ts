@@ -19,7 +19,8 @@ export function covers(context: Context, { replica, counter }: Dot): boolean {
   return ranges !== undefined && isWithin(ranges, counter);
 }
 
-function isWithin(ranges: readonly number[], counter: number): boolean {
+/** Whether a counter is in one of the ranges of its replica. */
+export function isWithin(ranges: readonly number[], counter: number): boolean {
   // Nearly always one range that begins at 1.
   for (let i = 0; i < ranges.length; i += 2) {
     if (counter <= (ranges[i + 1] as number)) return counter >= (ranges[i] as number);

@@ -15,6 +15,21 @@ export class Digest {
     this.#b = 0x85a308d3 | 0;
   }
 
+  /** What {@link resume} goes on from, with {@link laneB}. */
+  get laneA(): number {
+    return this.#a;
+  }
+
+  get laneB(): number {
+    return this.#b;
+  }
+
+  /** Goes on as the digest did that these lanes are of. */
+  resume(laneA: number, laneB: number): void {
+    this.#a = laneA;
+    this.#b = laneB;
+  }
+
   number(value: number): void {
     this.#a = mix(this.#a ^ value, 0x9e3779b1);
     this.#b = mix(this.#b ^ value, 0x85ebca77);

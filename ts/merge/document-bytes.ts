@@ -5,7 +5,8 @@
 import { PspError } from '../errors.ts';
 import { isSection, learnBytes } from './content.ts';
 import type { MergeDocument } from './document.ts';
-import { type Entry, type EntryValue, entryKey } from './entry.ts';
+import { type EntryValue, entryKey } from './entry.ts';
+import { compareIdentities } from './identity.ts';
 import { hasForm } from './shape.ts';
 import { encodeState } from './state.ts';
 import { decodeState } from './state-read.ts';
@@ -17,8 +18,7 @@ import { decodeState } from './state-read.ts';
  */
 export async function encodeDocument(document: MergeDocument): Promise<Uint8Array<ArrayBuffer>> {
   const { epoch, context, entries, marks } = document;
-  const keys = [...entries.keys()].sort();
-  const hidden = keys.map((key) => ({ ...(entries.get(key) as Entry), isShown: false }));
+  const hidden = [...entries.values()].sort(compareIdentities).map((entry) => ({ ...entry, isShown: false }));
   for (const { candidates } of hidden) for (const { value } of candidates) if (typeof value === 'object') await learnSections(value);
   return encodeState({ epoch, context, bits: 0, chunks: [], tabs: 0, rows: [], hidden, marks });
 }

@@ -3,22 +3,14 @@
  * is a document as well (a delta, Almeida et al., arXiv 1603.01529), so there is one operation: {@link joinDocuments}.
  */
 import { PspError } from '../errors.ts';
-import { type Context, contextOf, covers, EMPTY_CONTEXT, subtractContexts, uniteContexts } from './context.ts';
-import { type Candidate, compareCandidates, type Dot, type Entry, type EntryValue, entryKey } from './entry.ts';
+import { contextOf, covers, EMPTY_CONTEXT, subtractContexts, uniteContexts } from './context.ts';
+import { documentOfList, type MergeDocument } from './document-columns.ts';
+import { type Candidate, type Dot, type Entry, type EntryValue, entryKey } from './entry.ts';
+import { joinColumns } from './join-columns.ts';
+import { findDot } from './join-entry.ts';
 import type { Operation } from './operations.ts';
-import { sameBytes, sameEntryValue } from './value.ts';
 
-/** A state of merging, or a change of one. */
-export interface MergeDocument {
-  /** Dots of different epochs have nothing to do with each other; `''` is the first one (law M6). */
-  readonly epoch: string;
-  /** Covers the dots of all candidates. */
-  readonly context: Context;
-  /** By {@link entryKey}. */
-  readonly entries: ReadonlyMap<string, Entry>;
-  /** Facts that only grow, by name: the greatest counts (`mark.ts`). They need no dots. */
-  readonly marks: ReadonlyMap<string, number>;
-}
+export type { MergeDocument } from './document-columns.ts';
 
 /** Holds nothing and has seen nothing: joining it changes nothing. */
 export function emptyDocument(epoch = ''): MergeDocument {
@@ -39,89 +31,16 @@ export function joinDocuments(documents: readonly MergeDocument[]): MergeDocumen
     throw new PspError('MERGE_EPOCH', 'the states are of different epochs: one was compacted since; take its session out anew', {
       details: { epoch: first.epoch, other: other.epoch },
     });
-  const entries = new Map<string, Entry>();
-  documents.forEach(({ entries: own }, i) => {
-    for (const key of own.keys()) {
-      // An entry is joined when the first that has it comes.
-      if (isIn(documents, i, key)) continue;
-      const joined = joinEntry(documents, i, key);
-      if (joined !== null) entries.set(key, joined);
-    }
-  });
   const marks = new Map(first.marks);
   for (const document of documents) for (const [name, value] of document.marks) raiseMark(marks, name, value);
   const context = documents.reduce((united, document) => uniteContexts(united, document.context), EMPTY_CONTEXT);
-  return { epoch: first.epoch, context, entries, marks };
-}
-
-function isIn(documents: readonly MergeDocument[], before: number, key: string): boolean {
-  for (let i = 0; i < before; i++) if ((documents[i] as MergeDocument).entries.has(key)) return true;
-  return false;
+  return documentOfList({ epoch: first.epoch, context, marks }, joinColumns(documents));
 }
 
 /** Keeps the greater of a mark's two values. */
 export function raiseMark(marks: Map<string, number>, name: string, value: number): void {
   const old = marks.get(name);
   if (old === undefined || value > old) marks.set(name, value);
-}
-
-/** The entry of `key` in all documents from `from` on, which has it. All at once: joining two after two would make every entry anew each time. */
-function joinEntry(documents: readonly MergeDocument[], from: number, key: string): Entry | null {
-  const own = (documents[from] as MergeDocument).entries.get(key) as Entry;
-  if (from === 0 && documents.every(({ entries }) => entries.get(key) === own)) return own;
-  const held = documents.map((document, i) => (i < from ? undefined : document.entries.get(key)));
-  const first = held[from] as Entry;
-  const kept: Candidate[] = [];
-  for (let i = from; i < documents.length; i++) {
-    const entry = held[i];
-    if (entry === undefined) continue;
-    for (const candidate of entry.candidates) {
-      const same = findDot(kept, candidate.dot);
-      if (same !== undefined) checkFork(entry, same, candidate);
-      else if (isKept(candidate.dot, i, documents, held)) kept.push(candidate);
-    }
-  }
-  if (kept.length === 0) return null;
-  if (kept.length === first.candidates.length && kept.every((candidate, i) => candidate === first.candidates[i])) return first;
-  return { kind: first.kind, path: first.path, candidates: kept.length === 1 ? kept : kept.sort(compareCandidates) };
-}
-
-/** Whether everybody who has seen a write of the document at `of` still holds it. */
-function isKept(dot: Dot, of: number, documents: readonly MergeDocument[], held: readonly (Entry | undefined)[]): boolean {
-  for (let i = 0; i < documents.length; i++) {
-    if (i === of || !covers((documents[i] as MergeDocument).context, dot)) continue;
-    const entry = held[i];
-    if (entry === undefined || findDot(entry.candidates, dot) === undefined) return false;
-  }
-  return true;
-}
-
-function findDot(candidates: readonly Candidate[], dot: Dot): Candidate | undefined {
-  for (let i = 0; i < candidates.length; i++) if (isSameDot((candidates[i] as Candidate).dot, dot)) return candidates[i];
-  return undefined;
-}
-
-function isSameDot(a: Dot, b: Dot): boolean {
-  return a.counter === b.counter && a.replica === b.replica;
-}
-
-/** Law M5: a dot is given once. Two contents under one mean that a replica was used twice, as by a backup that was restored. */
-function checkFork(entry: Entry, a: Candidate, b: Candidate): void {
-  if (a === b || isSameWrite(a, b)) return;
-  throw new PspError('MERGE_FORK', `write ${a.dot.counter} of replica ${a.dot.replica} of a ${entry.kind} is two different writes`, {
-    details: { replica: a.dot.replica, counter: a.dot.counter, kind: entry.kind },
-  });
-}
-
-function isSameWrite(a: Candidate, b: Candidate): boolean {
-  if (a.stamp !== b.stamp) {
-    if (a.stamp.time !== b.stamp.time || a.stamp.count !== b.stamp.count || a.stamp.since !== b.stamp.since) return false;
-  }
-  if (a.value === undefined || b.value === undefined) {
-    if (a.value !== b.value) return false;
-  } else if (!sameEntryValue(a.value, b.value)) return false;
-  if (a.structure === undefined || b.structure === undefined) return a.structure === b.structure;
-  return sameBytes(a.structure, b.structure);
 }
 
 /** Who writes: a replica, and the counter of its last write. */

@@ -42,6 +42,12 @@ export type EntryKind =
   | 'credential'
   | 'ttl';
 
+/** A place in this table is a byte in a file: append only. */
+export const KINDS: readonly EntryKind[] = [
+  ...(['header', 'cookie', 'origin', 'localStorage', 'database', 'record', 'cache', 'cacheEntry'] as const),
+  ...(['serviceWorker', 'file', 'tab', 'tabPlace', 'sessionStorage', 'permission', 'credential', 'ttl'] as const),
+];
+
 /** Plain data of a session document: the members of its types, with sections and bytes where those have them. */
 export type EntryValue =
   | null
@@ -79,6 +85,11 @@ export function entryKey(kind: EntryKind, path: readonly string[]): string {
 /** By time, then count, then replica, then counter: a total order of different writes. Positive where `a` is the later one. */
 export function compareCandidates(a: Candidate, b: Candidate): number {
   return a.stamp.time - b.stamp.time || a.stamp.count - b.stamp.count || compareDots(a.dot, b.dot);
+}
+
+/** Whether two stamps say the same. */
+export function isSameStamp(a: Stamp, b: Stamp): boolean {
+  return a === b || (a.time === b.time && a.count === b.count && a.since === b.since);
 }
 
 /** By replica, then counter. */

@@ -5,8 +5,9 @@
 import { PspError } from '../errors.ts';
 import { decodeValue } from '../session/clone/decode.ts';
 import { compareKeys, compileKeyPath, type Key, toKey } from '../session/semantic/key.ts';
-import type { StoreIndex } from '../session/session.ts';
-import { type Candidate, compareCandidates, type Dot } from './entry.ts';
+import type { Section, StoreIndex } from '../session/session.ts';
+import { type Candidate, compareCandidates, type Dot, type EntryValue } from './entry.ts';
+import type { Identity } from './identity.ts';
 import { keyOf, keyText } from './record-key.ts';
 
 /** What says how records must be. */
@@ -18,8 +19,6 @@ export interface StoreRules {
 
 /** A record that is to be shown. */
 export interface ShownRecord {
-  /** Of its entry. */
-  readonly entryKey: string;
   readonly path: readonly string[];
   /** Null where the encoded key holds none. */
   readonly key: Key | null;
@@ -33,8 +32,17 @@ export interface ShownRecord {
 export interface Source {
   /** By store: {@link describeStore}. */
   readonly stores: ReadonlyMap<string, string>;
-  /** The write that it shows of an entry. */
-  dotOf(entryKey: string): Dot | undefined;
+  /** The write that it shows of a record. */
+  dotOf(path: readonly string[]): Dot | undefined;
+  /** What it shows of a store, in the order of its section; null where it has no section in canonical form. */
+  recordsOf(store: string): SourceRecords | null;
+}
+
+/** The records of a store of a session. */
+export interface SourceRecords {
+  readonly section: Section;
+  readonly identities: readonly Identity[];
+  readonly values: readonly EntryValue[];
 }
 
 export type FitFault = 'key-path' | 'unique-index';
@@ -58,13 +66,15 @@ export function findMisfits(
   sources: readonly Source[],
 ): ReadonlyMap<ShownRecord, FitFault> {
   const misfits = new Map<ShownRecord, FitFault>();
+  const unique = rules.indexes.filter((index) => index.unique);
+  // Any key will do, and any value.
+  if (rules.keyPath === null && unique.length === 0 && (rules.autoIncrement || records.every(({ key }) => key !== null))) return misfits;
   const description = describeStore(rules);
   const alike = sources.filter(({ stores }) => stores.get(store) === description);
-  const vouches = (source: Source, { entryKey, candidate }: ShownRecord): boolean => isSameDot(source.dotOf(entryKey), candidate.dot);
+  const vouches = (source: Source, { path, candidate }: ShownRecord): boolean => isSameDot(source.dotOf(path), candidate.dot);
   for (const record of records) {
     if (!alike.some((source) => vouches(source, record)) && !fitsKeyPath(rules, record)) misfits.set(record, 'key-path');
   }
-  const unique = rules.indexes.filter((index) => index.unique);
   if (unique.length > 0 && !alike.some((source) => records.every((record) => vouches(source, record))))
     findRivals(unique, records, misfits);
   return misfits;

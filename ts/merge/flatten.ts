@@ -18,59 +18,41 @@ import type {
   TtlRule,
 } from '../session/session.ts';
 import { textOf } from '../session/session.ts';
-import type { EntryDigest } from './binding.ts';
-import { isSection, isTextSection, learnHash, type SectionHash } from './content.ts';
-import { type EntryKind, type EntryValue, entryKey } from './entry.ts';
+import { isSection, isTextSection, learnHash, type SectionHash, toldHash } from './content.ts';
+import type { EntryKind, EntryValue } from './entry.ts';
+import type { FlatEntry, FlatSession, FlatStore } from './flat-session.ts';
+import { type Identity, IdentityTable } from './identity.ts';
 import { EXTENTS, markName } from './mark.ts';
-import { cacheEntryPath, cookiePath, credentialPath, type Path, permissionPath, storageKeyText } from './path.ts';
+import { cacheEntryPath, cookiePath, credentialPath, type Path, permissionPath, storageKeyText, storeKey } from './path.ts';
 import { recordKeyText } from './record-key.ts';
 import { targetPaths } from './target.ts';
-import { LONG_TEXT_UNITS } from './value.ts';
+import { LONG_TEXT_UNITS, sameEntryValue } from './value.ts';
 
-/** An entry as the session shows it. */
-export interface FlatEntry {
-  /** {@link entryKey} of kind and path. */
-  readonly key: string;
-  readonly kind: EntryKind;
-  readonly path: Path;
-  readonly value: EntryValue;
-  /** {@link digestEntry}, once somebody asked. */
-  digest?: EntryDigest;
-}
-
-/** A session as entries. */
-export interface FlatSession {
-  /** In the order of the document, without `tabPlace`. */
-  readonly entries: readonly FlatEntry[];
-  /** Ids of the tabs in their order. */
-  readonly tabs: readonly string[];
-  /** By {@link markName}. */
-  readonly marks: ReadonlyMap<string, number>;
-}
+export type { FlatEntry, FlatSession } from './flat-session.ts';
 
 /** How to take a session apart. */
 export interface FlattenOptions {
   readonly sectionHash?: SectionHash | undefined;
-  /** Another session that may have much in common: items of web storage that are the same are the same objects then. */
+  /** Another session that may have much in common: what is the same is the same object then, and neither read nor digested again. */
   readonly like?: FlatSession | undefined;
 }
 
 /**
- * Takes a valid session apart. Reads the records of databases; other sections only where `sectionHash` does not say their hash, and short texts. O(size of
- * what is read).
+ * Takes a valid session apart. Reads the records of databases, unless `like` has a section with their hash; other sections only where neither `sectionHash` nor
+ * their blob says their hash, and short texts. O(size of what is read).
  *
  * Rejects as the sections' `bytes()` do.
  */
 export async function flattenSession(session: Session, { sectionHash, like }: FlattenOptions = {}): Promise<FlatSession> {
-  const flattening = new Flattening(like?.entries ?? []);
+  const flattening = new Flattening(like ?? null, sectionHash);
   flattening.header(session);
   flattening.coverage(session.coverage);
   for (const cookie of session.cookies) flattening.add('cookie', cookiePath(cookie), cookie as unknown as EntryValue);
   for (const storage of session.storage) await addStorage(flattening, storage);
   for (const tab of session.tabs) await addTab(flattening, tab);
   flattening.lists(session);
-  await flattening.learnHashes(sectionHash);
-  return { entries: flattening.entries, tabs: session.tabs.map(({ id }) => id), marks: flattening.marks };
+  await flattening.learnHashes();
+  return flattening.take(session.tabs.map(({ id }) => id));
 }
 
 /** Members of a session that are not its entries: parts of their own, or none of the document's business. */
@@ -80,72 +62,165 @@ const NOT_HEADER = new Set([
 ]);
 
 class Flattening {
-  readonly entries: FlatEntry[] = [];
-  readonly marks: Map<string, number> = new Map();
-  readonly #repeatable: Set<string> = new Set();
+  readonly #identities: Identity[] = [];
+  readonly #values: EntryValue[] = [];
+  readonly #same: number[] = [];
+  readonly #marks: Map<string, number> = new Map();
+  readonly #stores: Map<string, FlatStore> = new Map();
+  readonly #repeatable: Set<Identity> = new Set();
   readonly #sections: Section[] = [];
-  readonly #like: readonly FlatEntry[];
-  /** In {@link #like}: where what comes next may stand. */
+  /** Entries with sections: whether they are the same is known when the hashes are. */
+  readonly #undecided: { readonly at: number; readonly place: number }[] = [];
+  readonly #table: IdentityTable;
+  readonly #like: FlatSession | null;
+  readonly #sectionHash: SectionHash | undefined;
+  /** In {@link #like}: where what comes next may stand. Mostly it does, so two sessions are walked side by side. */
   #next = 0;
 
-  constructor(like: readonly FlatEntry[]) {
+  constructor(like: FlatSession | null, sectionHash: SectionHash | undefined) {
     this.#like = like;
+    this.#table = like?.table ?? new IdentityTable();
+    this.#sectionHash = sectionHash;
   }
 
-  add(kind: EntryKind, path: Path, value: EntryValue, key: string = entryKey(kind, path)): void {
-    this.entries.push({ key, kind, path, value });
-    if (typeof value === 'object') this.#collect(value);
+  add(kind: EntryKind, path: Path, value: EntryValue): void {
+    this.#push(this.#identify(kind, path), value);
   }
 
-  /** Goes to where the entries of a place begin in the other session. Gives the place in its strings, which compare at once. */
-  seek(kind: EntryKind, place: Path): Path {
-    const begin = this.#like.findIndex((one) => one.kind === kind && isIn(one.path, place));
-    this.#next = begin < 0 ? this.#like.length : begin;
-    return this.#like[begin]?.path.slice(0, place.length) ?? place;
-  }
-
-  /** An item of web storage, by its name in its place. Names are mostly in their order, in which two lists are walked side by side. */
-  addItem(kind: EntryKind, place: Path, name: string, value: string | Section, prefix: string): void {
-    for (; this.#next < this.#like.length; this.#next++) {
-      const other = this.#like[this.#next] as FlatEntry;
-      if (other.kind !== kind || !isIn(other.path, place)) break;
-      const otherName = other.path[place.length] as string;
-      if (otherName === name) {
-        this.#next++;
-        if (other.value === value) this.entries.push(other);
-        else this.add(kind, other.path, value, other.key);
-        return;
-      }
-      if (otherName > name) break;
+  /** Items of web storage: many, so that what their paths have in common is looked up once. */
+  async addItems(kind: 'localStorage' | 'sessionStorage', path: Path, items: readonly StorageItem[]): Promise<void> {
+    const place = this.#table.place(kind, path);
+    const own = this.#shared(kind, path);
+    for (let i = 0; i < items.length; i++) {
+      const [name, kept] = items[i] as StorageItem;
+      const value = isShortText(kept) ? await textOf(kept) : kept;
+      const next = this.#like?.identities[this.#next];
+      const isNext = next !== undefined && next.kind === kind && next.path[own.length] === name && isIn(next.path, own);
+      this.#push(isNext ? next : this.#table.internIn(place, own, name), value);
     }
-    this.add(kind, [...place, name], value, `${prefix},${JSON.stringify(name)}]`);
+  }
+
+  /** A path in the strings that its entries have in the other session, if that comes to it now: they compare at once. */
+  #shared(kind: EntryKind, path: Path): Path {
+    const next = this.#like?.identities[this.#next];
+    return next !== undefined && next.kind === kind && isIn(next.path, path) ? next.path.slice(0, path.length) : path;
   }
 
   /** An entry whose like may stand there more than once: the next one has its number behind its path. */
   addRepeatable(kind: EntryKind, path: Path, value: EntryValue): void {
-    let numbered = path;
-    let key = entryKey(kind, path);
-    for (let occurrence = 1; this.#repeatable.has(key); occurrence++) {
-      numbered = [...path, String(occurrence)];
-      key = entryKey(kind, numbered);
+    let identity = this.#identify(kind, path);
+    for (let occurrence = 1; this.#repeatable.has(identity); occurrence++) identity = this.#identify(kind, [...path, String(occurrence)]);
+    this.#repeatable.add(identity);
+    this.#push(identity, value);
+  }
+
+  /** Where the other session has the records of this store, if their section is the same one. */
+  findStore(store: string, section: Section | undefined): FlatStore | null {
+    const other = this.#like?.stores.get(store);
+    if (other === undefined || section === undefined) return null;
+    if (section === other.section) return other;
+    if (section.mediaType !== other.section.mediaType || section.length !== other.section.length) return null;
+    const hash = toldHash(section, this.#sectionHash);
+    return hash !== null && hash === toldHash(other.section, this.#sectionHash) ? other : null;
+  }
+
+  /** The records of a store that {@link findStore} found. */
+  addFound({ from, to }: FlatStore): void {
+    const { identities, values } = this.#like as FlatSession;
+    for (let place = from; place < to; place++) {
+      const identity = identities[place] as Identity;
+      this.#repeatable.add(identity);
+      this.#put(identity, values[place] as EntryValue, place);
     }
-    this.#repeatable.add(key);
-    this.add(kind, numbered, value, key);
+    this.#next = to;
+  }
+
+  /** Notes that the records of a store are those that were added since there were `from` entries. */
+  endStore(store: string, section: Section, from: number, isCanonical: boolean): void {
+    this.#stores.set(store, { section, from, to: this.#identities.length, isCanonical });
+  }
+
+  get length(): number {
+    return this.#identities.length;
   }
 
   mark(name: string, value: number): void {
-    this.marks.set(name, value);
+    this.#marks.set(name, value);
   }
 
-  /** Long texts in sections too: the hash tells them apart. */
-  #collect(value: EntryValue): void {
-    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
-    if (isSection(value)) this.#sections.push(value);
-    else for (const member of Object.values(value)) if (typeof member === 'object') this.#collect(member as EntryValue);
+  #identify(kind: EntryKind, path: Path): Identity {
+    const next = this.#like?.identities[this.#next];
+    if (next !== undefined && next.kind === kind && next.path.length === path.length && isIn(next.path, path)) return next;
+    return this.#table.intern(kind, path);
   }
 
-  async learnHashes(sectionHash: SectionHash | undefined): Promise<void> {
-    for (const section of this.#sections) await learnHash(section, sectionHash);
+  /** Gives equal values of both sessions one object. */
+  #push(identity: Identity, value: EntryValue): void {
+    const place = this.#findPlace(identity);
+    const other = place < 0 ? undefined : (this.#like as FlatSession).values[place];
+    if (typeof value !== 'object' || value === null)
+      this.#put(identity, value, other !== undefined && Object.is(other, value) ? place : -1);
+    else if (other === value) this.#put(identity, value, place);
+    else if (this.#collect(value)) {
+      if (place >= 0) this.#undecided.push({ at: this.#identities.length, place });
+      this.#put(identity, value, -1);
+    } else if (other !== undefined && sameEntryValue(other, value)) this.#put(identity, other, place);
+    else this.#put(identity, value, -1);
+  }
+
+  #put(identity: Identity, value: EntryValue, place: number): void {
+    this.#identities.push(identity);
+    this.#values.push(value);
+    this.#same.push(place);
+  }
+
+  #findPlace(identity: Identity): number {
+    if (this.#like === null) return -1;
+    const place = this.#like.identities[this.#next] === identity ? this.#next : (this.#like.positions[identity.index] ?? -1);
+    if (place >= 0) this.#next = place + 1;
+    return place;
+  }
+
+  /** Whether there are sections in a value. Long texts are in sections too: the hash tells them apart. */
+  #collect(value: EntryValue): boolean {
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false;
+    if (isSection(value)) {
+      this.#sections.push(value);
+      return true;
+    }
+    let found = false;
+    for (const member of Object.values(value)) if (typeof member === 'object' && this.#collect(member as EntryValue)) found = true;
+    return found;
+  }
+
+  async learnHashes(): Promise<void> {
+    for (const section of this.#sections) await learnHash(section, this.#sectionHash);
+    for (const { at, place } of this.#undecided) {
+      const other = (this.#like as FlatSession).values[place] as EntryValue;
+      if (!sameEntryValue(other, this.#values[at] as EntryValue)) continue;
+      this.#values[at] = other;
+      this.#same[at] = place;
+    }
+  }
+
+  take(tabs: readonly string[]): FlatSession {
+    const [identities, values] = [this.#identities, this.#values];
+    const positions = new Int32Array(this.#table.size).fill(-1);
+    let twice: Identity | null = null;
+    for (let i = 0; i < identities.length; i++) {
+      const identity = identities[i] as Identity;
+      if (positions[identity.index] !== -1) twice ??= identity;
+      positions[identity.index] = i;
+    }
+    let entries: readonly FlatEntry[] | null = null;
+    return {
+      ...{ identities, values, table: this.#table, positions, twice, like: this.#like, same: new Int32Array(this.#same), digests: null },
+      ...{ stores: this.#stores, tabs, marks: this.#marks },
+      get entries() {
+        entries ??= identities.map(({ key, kind, path }, i) => ({ key, kind, path, value: values[i] as EntryValue }));
+        return entries;
+      },
+    };
   }
 
   header(session: Session): void {
@@ -208,7 +283,7 @@ async function addStorage(flattening: Flattening, storage: OriginStorage): Promi
   const storageKey = storageKeyText(key);
   flattening.mark(markName('origin', storageKey), 1);
   if (Object.keys(own).length > 0) flattening.add('origin', [storageKey], own as unknown as EntryValue);
-  await addItems(flattening, 'localStorage', [storageKey], localStorage);
+  await flattening.addItems('localStorage', [storageKey], localStorage);
   for (const database of indexedDB) await addDatabase(flattening, storageKey, database);
   const lists = { caches, serviceWorkers, files };
   for (const [member, list] of Object.entries(lists)) if (list !== undefined) flattening.mark(markName('list', storageKey, member), 1);
@@ -217,34 +292,21 @@ async function addStorage(flattening: Flattening, storage: OriginStorage): Promi
   for (const file of files ?? []) flattening.add('file', [storageKey, file.path], file as unknown as EntryValue);
 }
 
-/** Items of web storage: many, so that what their keys have in common is written once. */
-async function addItems(
-  flattening: Flattening,
-  kind: 'localStorage' | 'sessionStorage',
-  place: Path,
-  items: readonly StorageItem[],
-): Promise<void> {
-  const prefix = entryKey(kind, place).slice(0, -1);
-  const own = flattening.seek(kind, place);
-  for (const [name, kept] of items) {
-    const value = isShortText(kept) ? await textOf(kept) : kept;
-    flattening.addItem(kind, own, name, value, prefix);
-  }
-}
-
 function isIn(path: Path, place: Path): boolean {
   for (let i = 0; i < place.length; i++) if (path[i] !== place[i]) return false;
   return true;
 }
 
-function isShortText(value: string | Section): boolean {
+function isShortText(value: string | Section): value is Section {
   return typeof value !== 'string' && isTextSection(value) && value.length < 2 * LONG_TEXT_UNITS;
 }
 
 async function addDatabase(flattening: Flattening, storageKey: string, database: Database): Promise<void> {
   const { name, stores, ...own } = database;
   const shells = stores.map((store) => addMarks(flattening, storageKey, name, store));
-  const records = await Promise.all(stores.map(({ records: section }) => readStore(section)));
+  const keys = stores.map((store) => storeKey(storageKey, name, store.name));
+  const found = stores.map(({ records: section }, i) => flattening.findStore(keys[i] as string, section));
+  const records = await Promise.all(stores.map(({ records: section }, i) => (found[i] === null ? readStore(section) : [])));
   const described = shells.map((shell, i) => {
     const { records: section, recordCount } = stores[i] as ObjectStore;
     // What is not ours to read stays with the store; and so does a count of what was not captured.
@@ -254,9 +316,21 @@ async function addDatabase(flattening: Flattening, storageKey: string, database:
   described.sort(byName);
   flattening.add('database', [storageKey, name], { ...own, stores: described } as unknown as EntryValue);
   stores.forEach((store, i) => {
-    for (const { key, value } of records[i] ?? [])
-      flattening.addRepeatable('record', [storageKey, name, store.name, recordKeyText(key)], value);
+    const from = flattening.length;
+    const known = found[i] as FlatStore | null;
+    let isCanonical = known?.isCanonical ?? true;
+    if (known !== null) flattening.addFound(known);
+    for (const { key, value } of records[i] ?? []) {
+      const text = recordKeyText(key);
+      isCanonical &&= isTextOf(text, key);
+      flattening.addRepeatable('record', [storageKey, name, store.name, text], value);
+    }
+    if (store.records !== undefined && records[i] !== null) flattening.endStore(keys[i] as string, store.records, from, isCanonical);
   });
+}
+
+function isTextOf(text: string, bytes: Uint8Array): boolean {
+  return text.length === bytes.length && bytes.every((byte, i) => byte === text.charCodeAt(i));
 }
 
 type Shell = Omit<ObjectStore, 'records' | 'recordCount' | 'keyGenerator'>;
@@ -300,6 +374,6 @@ async function addTab(flattening: Flattening, tab: Tab): Promise<void> {
   for (const { key, items } of sessionStorage) {
     const storageKey = storageKeyText(key);
     flattening.mark(markName('area', id, storageKey), 1);
-    await addItems(flattening, 'sessionStorage', [id, storageKey], items);
+    await flattening.addItems('sessionStorage', [id, storageKey], items);
   }
 }

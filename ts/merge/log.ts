@@ -1,8 +1,8 @@
 /**
  * The merge log (law M21): which write lost to which, by which rule. Its content is a set that follows from what was joined, the same for any order of joining;
- * number, time, actor and the chain are added at export, one line of JSON for each loss. No line holds a value: `before` and `after` are MACs under a key of the
- * session, bound to the entry, so that equal values of one entry can be told and nothing else. The chain finds lines that were changed, left out or moved;
- * lines that are missing at the end are found by whoever kept the last MAC.
+ * number, time, actor and the chain are added at export, one line of JSON for each loss. No line holds a value, nor a name that may be one (`log-place.ts`): `before` and
+ * `after` are MACs under a key of the session, bound to the entry, so that equal values of one entry can be told and nothing else. The chain finds lines
+ * that were changed, left out or moved; lines that are missing at the end are found by whoever kept the last MAC.
  *
  *     before, after = mac("psp/merge-log@1 value\0" || identity || canonical value)      null for a deletion
  *     mac           = mac("psp/merge-log@1 line\0" || the line without its mac), and the line holds the mac of the line before
@@ -10,25 +10,23 @@
 import { PspError } from '../errors.ts';
 import { ByteWriter } from '../session/clone/bytes.ts';
 import { type Candidate, compareCandidates } from './entry.ts';
-import { pointerOf } from './place.ts';
+import { type LogMac, type LogNames, type LossPlace, placeInLog, toHex } from './log-place.ts';
+import { pointerOf, pointerStep } from './place.ts';
 import { learnValue } from './policy/learn.ts';
 import type { Loss } from './resolve.ts';
 import { writeEntryValue, writeString } from './value.ts';
 
-/** One write lost to another one. */
-export interface LogEntry {
+export { type LogMac, type LogNames, type LogPlace, type LossPlace, placeInLog } from './log-place.ts';
+
+/** One write lost to another one. Holds values and names: it is for whoever merges. What may leave the process is made of it by {@link exportMergeLog}. */
+export interface LogEntry extends LossPlace {
   /** The entry: `/`, its kind and its path, escaped as in RFC 6901. */
   readonly pointer: string;
-  /** The place inside a merged value, a JSON Pointer. */
-  readonly within?: string;
   readonly losing: Candidate;
   readonly winning: Candidate;
   readonly rule: string;
   readonly group?: string;
 }
-
-/** HMAC-SHA-256, 32 bytes, under a key of 32 random bytes that belongs to the session and is kept inside its sealed blob. */
-export type LogMac = (message: Uint8Array) => Uint8Array;
 
 /** A write as an exported line names it. Times are milliseconds since the epoch by the clock of its writer. */
 export interface LoggedWrite {
@@ -49,6 +47,8 @@ export interface LogLine {
   readonly within?: string;
   readonly rule: string;
   readonly group?: string;
+  /** The pointer of the entry that has the losing write now; the `winning` one is its write there. */
+  readonly movedTo?: string;
   readonly losing: LoggedWrite;
   readonly winning: LoggedWrite;
   /** 64 hexadecimal digits, or null where the losing write was a deletion. */
@@ -68,9 +68,14 @@ export const EMPTY_LOG: LogHead = { number: 0, mac: '0'.repeat(64) };
 /** The content of the log: each loss once, sorted by pointer, place, stamp of the losing write, winning write and rule. */
 export function mergeLog(losses: Iterable<Loss>): readonly LogEntry[] {
   const entries: LogEntry[] = [];
-  for (const { kind, path, within, losing, winning, rule, group } of losses) {
-    const place = within === undefined ? {} : { within: within.map(escapeName).join('') };
-    const label = { pointer: pointerOf(kind, path), ...place, winning, rule, ...(group === undefined ? {} : { group }) };
+  for (const { kind, path, within, losing, winning, rule, group, movedTo } of losses) {
+    const label = {
+      ...{ kind, path, pointer: pointerOf(kind, path) },
+      ...(within === undefined ? {} : { within: within.map(pointerStep).join('') }),
+      ...{ winning, rule },
+      ...(group === undefined ? {} : { group }),
+      ...(movedTo === undefined ? {} : { movedTo }),
+    };
     for (const one of losing) entries.push({ ...label, losing: one });
   }
   entries.sort(compareEntries);
@@ -91,10 +96,6 @@ function compareTexts(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
-function escapeName(name: string): string {
-  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-}
-
 /** How a log is exported. */
 export interface ExportLogOptions {
   readonly mac: LogMac;
@@ -103,6 +104,8 @@ export interface ExportLogOptions {
   readonly actor: string;
   /** Where an earlier export ended; {@link EMPTY_LOG} unless told. */
   readonly previous?: LogHead;
+  /** How {@link placeInLog} names places; `digest` unless told. */
+  readonly names?: LogNames;
 }
 
 /**
@@ -112,19 +115,18 @@ export interface ExportLogOptions {
  */
 export async function exportMergeLog(
   log: readonly LogEntry[],
-  { mac, timeMs, actor, previous = EMPTY_LOG }: ExportLogOptions,
+  { mac, timeMs, actor, previous = EMPTY_LOG, names = 'digest' }: ExportLogOptions,
 ): Promise<{ readonly lines: readonly string[]; readonly head: LogHead }> {
   if (!Number.isFinite(new Date(timeMs).getTime())) throw new RangeError(`timeMs: expected milliseconds since the epoch, not ${timeMs}`);
   const lines: string[] = [];
   let head = previous;
   for (const entry of log) {
-    const { pointer, within, rule, group, losing, winning } = entry;
+    const { rule, group, losing, winning } = entry;
     const line: LogLine = {
       number: head.number + 1,
       timeMs,
       actor,
-      pointer,
-      ...(within === undefined ? {} : { within }),
+      ...placeInLog(entry, mac, names),
       rule,
       ...(group === undefined ? {} : { group }),
       losing: nameWrite(losing),
@@ -185,9 +187,9 @@ export function verifyMergeLog(lines: Iterable<string>, mac: LogMac, options: { 
 
 /** The line without its MAC. The order of the members is part of the format. */
 function formatBody(line: LogLine, previous: string): string {
-  const { number, timeMs, actor, pointer, within, rule, group, losing, winning, before, after } = line;
+  const { number, timeMs, actor, pointer, within, rule, group, movedTo, losing, winning, before, after } = line;
   const time = new Date(timeMs).toISOString();
-  return JSON.stringify({ n: number, time, actor, pointer, within, rule, group, losing, winning, before, after, prev: previous });
+  return JSON.stringify({ n: number, time, actor, pointer, within, rule, group, movedTo, losing, winning, before, after, prev: previous });
 }
 
 function signBody(body: string, mac: LogMac): string {
@@ -205,20 +207,23 @@ function parseLine(text: string, at: number): { readonly line: LogLine; readonly
     throw broken(at, 'malformed');
   }
   if (typeof value !== 'object' || value === null) throw broken(at, 'malformed');
-  const { n, time, actor, pointer, within, rule, group, losing, winning, before, after, prev, mac } = value as Record<string, unknown>;
+  const { n, time, actor, pointer, within, rule, group, movedTo, losing, winning, before, after, prev, mac } = value as Record<
+    string,
+    unknown
+  >;
   const timeMs = typeof time === 'string' ? Date.parse(time) : Number.NaN;
   const isLine =
     Number.isSafeInteger(n) &&
     Number.isFinite(timeMs) &&
     [actor, pointer, rule].every((one) => typeof one === 'string') &&
-    [within, group].every((one) => one === undefined || typeof one === 'string') &&
+    [within, group, movedTo].every((one) => one === undefined || typeof one === 'string') &&
     [losing, winning].every(isWrite) &&
     [before, after].every((one) => one === null || isMac(one)) &&
     isMac(prev) &&
     isMac(mac);
   if (!isLine) throw broken(at, 'malformed');
-  const places = { ...(within === undefined ? {} : { within }), ...(group === undefined ? {} : { group }) };
-  const line = { number: n, timeMs, actor, pointer, ...places, rule, losing, winning, before, after } as LogLine;
+  const optional = Object.fromEntries(Object.entries({ within, group, movedTo }).filter(([, one]) => one !== undefined));
+  const line = { number: n, timeMs, actor, pointer, ...optional, rule, losing, winning, before, after } as LogLine;
   return { line, previous: prev as string, signature: mac as string };
 }
 
@@ -237,10 +242,6 @@ function isSame(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
   for (let at = 0; at < a.length; at++) difference |= a.charCodeAt(at) ^ b.charCodeAt(at);
   return difference === 0;
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function broken(line: number, fault: 'malformed' | 'changed' | 'order' | 'end'): PspError {

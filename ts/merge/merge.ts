@@ -6,11 +6,14 @@ import { PspError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 import type { SectionHash } from './content.ts';
 import { compactDocument, joinDocuments, type MergeDocument } from './document.ts';
+import { columnsOf, entriesOf, writeAt } from './document-columns.ts';
 import { type Candidate, type Dot, type Entry, type EntryKind, type EntryValue, entryKey } from './entry.ts';
 import { describeStore, type Source, type StoreRules } from './fit.ts';
+import type { FlatSession } from './flat-session.ts';
+import type { Identity } from './identity.ts';
+import { storeKey } from './path.ts';
 import { learnConflicts } from './policy/learn.ts';
 import { type ParkedEntry, rebuildSession, type ShownEntry } from './rebuild.ts';
-import { storeKey } from './rebuild-storage.ts';
 import { type Conflict, type Loss, type ResolveOptions, resolve } from './resolve.ts';
 import { attachState, type MergeInput, readMerge } from './session-state.ts';
 
@@ -31,7 +34,7 @@ export interface MergedSession {
   readonly session: Session;
   /** What the application should look at. */
   readonly conflicts: readonly Conflict[];
-  /** What lost to what, for the merge log (`log.ts`). */
+  /** What lost to what, for the merge log (`log.ts`). Put in order when it is asked for. */
   readonly losses: readonly Loss[];
   /** Entries in conflict that a rule says are volatile. */
   readonly volatile: number;
@@ -42,8 +45,8 @@ export interface MergedSession {
 
 /**
  * One session out of many that have a history in common, or none. Commutative, associative and idempotent: the same sessions give the same bytes when they are
- * encoded, in whatever order they are merged and however often. Changes none of them. O(entries of all); reads records of databases, and of other sections
- * those whose hash `sectionHash` does not tell.
+ * encoded, in whatever order they are merged and however often. Changes none of them. O(entries of all); reads records of databases, once where
+ * several sessions have the same ones, and of other sections those whose hash neither `sectionHash` nor their blob tells.
  *
  * The sessions must be valid. Policies and `now` change what is shown, never the state: whoever merges on with other policies loses nothing.
  *
@@ -88,7 +91,7 @@ export async function showDocument(
   options: ShowOptions = {},
 ): Promise<MergedSession> {
   const losses: Loss[] = [];
-  const entries = [...document.entries.values()].map((entry) => (entry.kind === 'database' ? ofHighestVersion(entry, losses) : entry));
+  const entries = entriesOf(document).map((entry) => (entry.kind === 'database' ? ofHighestVersion(entry, losses) : entry));
   await learnConflicts(entries, options.policies, options.sectionHash);
   const resolution = resolve(entries, options);
   const shown: ShownEntry[] = [];
@@ -97,10 +100,15 @@ export async function showDocument(
     if (one !== undefined && one !== null) shown.push({ entry, shown: one });
   });
   const { session, parked } = rebuildSession(shown, document.marks, { id, incarnation }, (options.inputs ?? []).map(toSource));
+  let inOrderOnce: readonly Loss[] | null = null;
   return {
     session: await attachState(session, document, options.inputs?.[0]?.flat),
     conflicts: inOrder(resolution.conflicts),
-    losses: inOrder([...resolution.losses, ...losses]),
+    // Many, where everything was changed by everybody, and only a log wants them in order.
+    get losses() {
+      inOrderOnce ??= inOrder([...resolution.losses, ...losses]);
+      return inOrderOnce;
+    },
     volatile: resolution.volatile,
     parked: inOrder(parked),
     document,
@@ -146,23 +154,39 @@ function ofHighestVersion(entry: Entry, losses: Loss[]): Entry {
 
 /** What a session shows fits what it says of its stores; see `fit.ts`. Looked up only where it is asked for. */
 function toSource({ document, flat }: MergeInput): Source {
-  let dots: Map<string, Dot> | null = null;
-  const stores = new Map<string, string>();
-  for (const { kind, path, value } of flat.entries) {
-    if (kind !== 'database') continue;
-    const { stores: described } = value as unknown as { readonly stores: readonly (StoreRules & { readonly name: string })[] };
-    for (const store of described) stores.set(storeKey(path[0] as string, path[1] as string, store.name), describeStore(store));
-  }
+  let described: Map<string, string> | null = null;
   return {
-    stores,
-    dotOf(key) {
-      dots ??= new Map(flat.entries.flatMap((one) => (one.kind === 'record' ? dotsOf(one.key, one.value, document) : [])));
-      return dots.get(key);
+    get stores() {
+      described ??= describeStores(flat);
+      return described;
+    },
+    recordsOf(store) {
+      const found = flat.stores.get(store);
+      if (found === undefined || !found.isCanonical) return null;
+      const { section, from, to } = found;
+      return { section, identities: flat.identities.slice(from, to), values: flat.values.slice(from, to) };
+    },
+    dotOf(path) {
+      const place = flat.positions[flat.table.intern('record', path).index] ?? -1;
+      return place === -1 ? undefined : shownDot(document, flat, place);
     },
   };
 }
 
-function dotsOf(key: string, value: EntryValue, document: MergeDocument): [string, Dot][] {
-  const candidate = document.entries.get(key)?.candidates.find((one) => one.value === value);
-  return candidate === undefined ? [] : [[key, candidate.dot]];
+function describeStores({ identities, values }: FlatSession): Map<string, string> {
+  const described = new Map<string, string>();
+  identities.forEach(({ kind, path }, i) => {
+    if (kind !== 'database') return;
+    const { stores } = values[i] as unknown as { readonly stores: readonly (StoreRules & { readonly name: string })[] };
+    for (const store of stores) described.set(storeKey(path[0] as string, path[1] as string, store.name), describeStore(store));
+  });
+  return described;
+}
+
+function shownDot(document: MergeDocument, { identities, values }: FlatSession, place: number): Dot | undefined {
+  const columns = columnsOf(document);
+  const row = columns === undefined ? -1 : (columns.rows[place] as number);
+  if (columns !== undefined && row !== -1) return writeAt(columns.writes, row).dot;
+  const entry = document.entries.get((identities[place] as Identity).key);
+  return entry?.candidates.find(({ value }) => value === values[place])?.dot;
 }

@@ -36,6 +36,21 @@ export interface BaseEntry extends Omit<SeenEntry, 'value'> {
   readonly digest: string;
 }
 
+/**
+ * A change that somebody saw when it happened: a Set-Cookie, an event of web storage. Then its stamp is that moment and no interval (M10), and what is gone is
+ * known to be deleted, however little the capture saw of it (M9). Only what pages and servers did, never what a browser dropped by itself.
+ */
+export interface ObservedChange {
+  readonly kind: EntryKind;
+  /**
+   * Of the entry, by `path.ts`. Removed at once was all whose path begins so: `[storageKey]` of a `localStorage` that was cleared; and all that was in it: in a
+   * `tab`, a `database`, a `cache`.
+   */
+  readonly path: readonly string[];
+  /** Milliseconds since the epoch by the worker's clock. Of several changes of one entry the last one counts. */
+  readonly atMs: number;
+}
+
 /** Why an absence says nothing. */
 export type UnknownReason =
   /** The capture did not look there. */
@@ -75,6 +90,8 @@ export interface CaptureComparison {
   /** When the base was taken and when the capture was, in milliseconds since the epoch by the worker's clock: stamps carry both (M10). */
   readonly since: number;
   readonly now: number;
+  /** What was seen while it happened. What is outside of `since` and `now` is taken for the nearer one. */
+  readonly observed?: readonly ObservedChange[];
   /** The latest stamp that the worker has seen or made. */
   readonly clock: Stamp;
 }
@@ -126,28 +143,91 @@ const STORAGE_MEMBERS = {
  */
 const CROWDED_COOKIES = 150;
 
-/** What changed between the base and the capture. Operations are in the order of the capture, deletions after them in the order of the base. */
-export function compareCapture(comparison: CaptureComparison): Comparison {
-  const { base, found, digestOf, seen, since, now } = comparison;
-  let clock = comparison.clock;
-  const operations: Operation[] = [];
-  const add = ({ kind, path }: Pick<SeenEntry, 'kind' | 'path'>, key: string, change: Pick<Operation, 'value'>): void => {
-    clock = tick(clock, now);
-    operations.push({ kind, path, ...change, stamp: since < clock.time ? { ...clock, since } : clock, sees: seen(key) });
-  };
-  for (const [key, entry] of found) {
-    if (base.get(key)?.digest !== digestOf(entry.value)) add(entry, key, { value: entry.value });
-  }
-  const absence = new Absence(comparison);
-  for (const [key, entry] of base) {
-    if (!found.has(key) && absence.isDeletion(entry)) add(entry, key, {});
-  }
-  return { operations, unknown: absence.unknown(), clock };
+/** What differs, before it has a stamp. */
+interface Change extends Pick<Operation, 'kind' | 'path' | 'value' | 'sees'> {
+  /** When it was seen to happen; null where nobody looked. */
+  readonly atMs: number | null;
 }
+
+/**
+ * What changed between the base and the capture. Operations are in the order of the capture, deletions after them in the order of the base; their stamps are in
+ * the order in which they were seen to happen, and behind those the rest.
+ *
+ * @throws RangeError for an observed time that is no number.
+ */
+export function compareCapture(comparison: CaptureComparison): Comparison {
+  const { base, found, digestOf, seen } = comparison;
+  const observed = new Observed(comparison);
+  const changes: Change[] = [];
+  for (const [key, { kind, path, value }] of found) {
+    if (base.get(key)?.digest !== digestOf(value)) changes.push({ kind, path, value, sees: seen(key), atMs: observed.changeOf(key) });
+  }
+  const absence = new Absence(comparison, observed);
+  for (const [key, entry] of base) {
+    const { kind, path } = entry;
+    if (!found.has(key) && absence.isDeletion(key, entry))
+      changes.push({ kind, path, sees: seen(key), atMs: observed.removalOf(key, entry) });
+  }
+  return { ...stampChanges(changes, comparison), unknown: absence.unknown() };
+}
+
+function stampChanges(changes: readonly Change[], { since, now, clock: before }: CaptureComparison): Omit<Comparison, 'unknown'> {
+  let clock = before;
+  const stamps = new Map<Change, Stamp>();
+  for (const change of [...changes].sort((a, b) => (a.atMs ?? Number.MAX_VALUE) - (b.atMs ?? Number.MAX_VALUE))) {
+    clock = tick(clock, change.atMs ?? now);
+    stamps.set(change, change.atMs === null && since < clock.time ? { ...clock, since } : clock);
+  }
+  const operations = changes.map((change): Operation => {
+    const { atMs: _, ...operation } = change;
+    return { ...operation, stamp: stamps.get(change) as Stamp };
+  });
+  return { operations, clock };
+}
+
+/** When entries were seen to change. */
+class Observed {
+  readonly #times = new Map<string, number>();
+
+  constructor({ observed = [], since, now }: CaptureComparison) {
+    for (const { kind, path, atMs } of observed) {
+      if (!Number.isFinite(atMs)) throw new RangeError(`observed: expected milliseconds since the epoch for a ${kind}, not ${atMs}`);
+      const key = entryKey(kind, path);
+      const time = Math.min(Math.max(atMs, since), Math.max(since, now));
+      this.#times.set(key, Math.max(time, this.#times.get(key) ?? time));
+    }
+  }
+
+  changeOf(key: string): number | null {
+    return this.#times.get(key) ?? null;
+  }
+
+  /** The last of: its own removal, that of all around it, that of what it was in. */
+  removalOf(key: string, { kind, path }: Pick<BaseEntry, 'kind' | 'path'>): number | null {
+    if (this.#times.size === 0) return null;
+    let last = this.changeOf(key);
+    for (let length = path.length; length > 0; length--) {
+      for (const around of [kind, HOLDERS[kind] ?? kind]) {
+        const atMs = this.changeOf(entryKey(around, path.slice(0, length)));
+        if (atMs !== null && (last === null || atMs > last)) last = atMs;
+      }
+    }
+    return last;
+  }
+}
+
+/** Kinds of what others are in: the paths of these begin with the path of that. */
+const HOLDERS: Readonly<Partial<Record<EntryKind, EntryKind>>> = {
+  tabPlace: 'tab',
+  sessionStorage: 'tab',
+  record: 'database',
+  cacheEntry: 'cache',
+};
 
 /** Decides what is missing for a reason. */
 class Absence {
   readonly #comparison: CaptureComparison;
+  readonly #observed: Observed;
   readonly #counts = new Map<string, UnknownAbsence>();
   /** Of kind and container: whether anything is left of it. */
   readonly #left = new Set<string>();
@@ -155,8 +235,9 @@ class Absence {
   readonly #tabs: ReadonlySet<string>;
   readonly #tabsAreGone: boolean;
 
-  constructor(comparison: CaptureComparison) {
+  constructor(comparison: CaptureComparison, observed: Observed) {
     this.#comparison = comparison;
+    this.#observed = observed;
     const { base, found } = comparison;
     for (const entry of found.values()) this.#left.add(containerOf(entry));
     const tabsOf = (entries: Iterable<SeenEntry | BaseEntry>): string[] =>
@@ -168,8 +249,8 @@ class Absence {
   }
 
   /** True for a deletion; else the absence is noted as unknown. */
-  isDeletion(entry: BaseEntry): boolean {
-    const reason = this.#doubt(entry);
+  isDeletion(key: string, entry: BaseEntry): boolean {
+    const reason = this.#doubt(key, entry);
     if (reason !== null) this.#note(entry, reason);
     return reason === null;
   }
@@ -178,9 +259,9 @@ class Absence {
     return [...this.#counts.values()];
   }
 
-  #doubt(entry: BaseEntry): UnknownReason | null {
+  #doubt(key: string, entry: BaseEntry): UnknownReason | null {
     const { coverage, extentOf, now } = this.#comparison;
-    if (extentOf === null) return null;
+    if (extentOf === null || this.#observed.removalOf(key, entry) !== null) return null;
     const extent = extentOf(coverage, entry);
     if (extent !== 'complete') return extent;
     if (entry.expiresAt !== null && entry.expiresAt <= now) return 'expired';

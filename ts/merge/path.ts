@@ -49,6 +49,11 @@ export function cacheEntryPath(storageKey: string, cache: string, { method, url,
   return [storageKey, cache, method, url, fields.length === 0 ? '' : JSON.stringify(fields)];
 }
 
+/** Names a store of a session. */
+export function storeKey(storageKey: string, database: string, store: string): string {
+  return JSON.stringify([storageKey, database, store]);
+}
+
 /** A storage key as paths have it. */
 export const storageKeyText: (key: StorageKey) => string = storageKeyIdentity;
 

@@ -50,9 +50,42 @@ export function hostOf(kind: EntryKind, path: readonly string[]): string | null 
   return kind === 'cookie' ? (path[0] ?? null) : placeOf(kind, path).host;
 }
 
+/**
+ * Which strings of a path may say what people typed or servers told, and are shown nowhere: the key of a record; of a request its address and the header fields
+ * that its response varies by; the id of a passkey; the address of a service worker. By their index, ascending. All others are names that sites give.
+ */
+export function privateParts(kind: EntryKind, path: readonly string[]): readonly number[] {
+  const [first, ruled, ...inner] = path;
+  switch (kind) {
+    case 'record':
+      return [3];
+    case 'cacheEntry':
+      return [3, 4];
+    case 'serviceWorker':
+    case 'credential':
+      return [1];
+    case 'ttl':
+      // A rule for an entry has its kind and its path.
+      return first === 'entry' ? privateParts(ruled as EntryKind, inner).map((at) => at + 2) : [];
+    default:
+      return [];
+  }
+}
+
+/** An entry as it may be shown to people: an origin or a host, and a name that a site gave; both may be empty. */
+export function publicPlace(kind: EntryKind, path: readonly string[]): { readonly place: string; readonly name: string } {
+  const { origin, host, name } = placeOf(kind, path);
+  return { place: origin ?? host ?? '', name: privateParts(kind, path).some((at) => path[at] === name) ? '' : name };
+}
+
 /** The pointer of an entry in a log: `/` and its kind, then its path, escaped as in RFC 6901. Different entries have different pointers. */
 export function pointerOf(kind: EntryKind, path: readonly string[]): string {
-  return [kind, ...path].map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  return [kind, ...path].map(pointerStep).join('');
+}
+
+/** One step of a pointer: `/` and the name, escaped as in RFC 6901. */
+export function pointerStep(name: string): string {
+  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 /** `identity` is one of `storageKeyIdentity`, whose first item is the origin. */

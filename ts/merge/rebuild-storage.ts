@@ -13,11 +13,13 @@ import type {
   StoreIndex,
 } from '../session/session.ts';
 import { knownSection } from './content.ts';
-import { type Candidate, compareCandidates, type Entry, type EntryKind, type EntryValue, entryKey } from './entry.ts';
+import { type Candidate, compareCandidates, type Entry, type EntryKind, type EntryValue } from './entry.ts';
 import { findMisfits, nextKey, type ShownRecord, type Source, toShownRecord } from './fit.ts';
+import type { Identity } from './identity.ts';
 import { markName } from './mark.ts';
-import { parseStorageKey } from './path.ts';
+import { comparePaths, parseStorageKey, storeKey } from './path.ts';
 import { compareRecordKeys, recordKeyBytes } from './record-key.ts';
+import { sameEntryValue } from './value.ts';
 
 /** An entry that the merged session does not show, though nothing deleted it: it would not be valid there. It stays in the state. */
 export interface ParkedEntry {
@@ -82,14 +84,18 @@ export class StorageBuilder {
     else if (kind === 'cacheEntry') listIn(this.#cacheEntries, name).push(part);
     else if (kind === 'serviceWorker') this.#workers.push(part);
     else if (kind === 'file') this.#files.push(part);
-    else this.#addRecord(path, value as Uint8Array, part.candidate, candidates.length > 1);
+    else {
+      // Two that wrote the same, or one that deleted, are no two inserts.
+      const rivals = candidates.some((one) => one.value !== undefined && !sameEntryValue(one.value, value));
+      this.#addRecord(path, value as Uint8Array, part.candidate, rivals);
+    }
   }
 
   #addRecord(path: readonly string[], value: Uint8Array, candidate: Candidate, rivals: boolean): void {
     const [, database, store, key] = path as [string, string, string, string];
     const stores = this.#records.get(database) ?? new Map<string, RecordPart[]>();
     this.#records.set(database, stores);
-    listIn(stores, store).push({ entryKey: entryKey('record', path), path, keyBytes: recordKeyBytes(key), value, candidate, rivals });
+    listIn(stores, store).push({ path, keyBytes: recordKeyBytes(key), value, candidate, rivals });
   }
 
   /** The storage of the key, or null when the key is none. What is not shown is added to `parked`. */
@@ -162,7 +168,8 @@ export class StorageBuilder {
     parked: ParkedEntry[],
   ): ObjectStore {
     const records = parts.map(toShownRecord);
-    const misfits = findMisfits(storeKey(this.#storageKey, database, shell.name), shell, records, sources);
+    const store = storeKey(this.#storageKey, database, shell.name);
+    const misfits = findMisfits(store, shell, records, sources);
     for (const [{ path }, reason] of misfits) parked.push({ kind: 'record', path, reason });
     // Nothing tells two inserts from two changes of one record; so all that did not win are reported, and kept.
     for (const { path, rivals } of parts) if (rivals && shell.autoIncrement) parked.push({ kind: 'record', path, reason: 'generated-key' });
@@ -170,13 +177,22 @@ export class StorageBuilder {
     const kept = shell.autoIncrement && generator !== undefined ? { keyGenerator: nextKey(generator, shown) } : {};
     if (shown.length === 0) return { recordCount: 0, ...shell, ...kept };
     const { records: _, recordCount: _uncaptured, ...rules } = shell;
-    return { ...rules, ...kept, recordCount: shown.length, records: writeRecords(shown) };
+    return { ...rules, ...kept, recordCount: shown.length, records: findSection(store, shown, sources) ?? writeRecords(shown) };
   }
 }
 
-/** Names a store of a session. */
-export function storeKey(storageKey: string, database: string, store: string): string {
-  return JSON.stringify([storageKey, database, store]);
+/** The section of a source that has just these records, if there is one: most stores nobody changed. */
+function findSection(store: string, records: readonly ShownRecord[], sources: readonly Source[]): Section | null {
+  for (const source of sources) {
+    const found = source.recordsOf(store);
+    if (found === null || found.values.length !== records.length) continue;
+    const isSame = records.every(({ path, value }, i) => {
+      const own = (found.identities[i] as Identity).path;
+      return value === found.values[i] && (path === own || comparePaths(path, own) === 0);
+    });
+    if (isSame) return found.section;
+  }
+  return null;
 }
 
 function writeRecords(records: readonly ShownRecord[]): Section {

@@ -49,6 +49,8 @@ export interface Loss {
   readonly rule: string;
   /** The group that was decided as a whole, where the entry belongs to one. */
   readonly group?: string;
+  /** The path where the losing write went, where somebody moved it (`rekey.ts`). */
+  readonly movedTo?: readonly string[];
 }
 
 /** What is seen of a set of entries. */
@@ -145,8 +147,13 @@ class Reading {
   #settleMade(entry: Entry, at: number, ruling: Ruling, choice: Made): void {
     this.#shown[at] = choice.made === undefined ? null : { value: choice.made };
     if (ruling.isVolatile) return;
-    const { kind, path } = entry;
-    for (const inner of choice.inner ?? []) this.#losses.push({ kind, path, rule: ruling.policy.name, ...inner });
+    const { kind, path, candidates } = entry;
+    const rule = ruling.policy.name;
+    for (const inner of choice.inner ?? []) this.#losses.push({ kind, path, rule, ...inner });
+    // Of the values nobody but the policy knows what is left of each; a deletion is none of them.
+    const deletions = candidates.filter(({ value }) => value === undefined);
+    const winning = choice.made === undefined ? undefined : candidates.filter(({ value }) => value !== undefined).at(-1);
+    if (winning !== undefined && deletions.length > 0) this.#losses.push({ kind, path, losing: deletions, winning, rule });
     this.#surface(entry, ruling, choice, at);
   }
 

@@ -10,13 +10,15 @@ import { alignChunks, chunkBits, chunkEntries, digestTabs } from './binding.ts';
 import { compareStamps } from './clock.ts';
 import type { SectionHash } from './content.ts';
 import { contextOf, uniteContexts } from './context.ts';
-import { type MergeDocument, raiseMark } from './document.ts';
+import { raiseMark } from './document.ts';
 import { learnSections } from './document-bytes.ts';
-import { type Candidate, compareCandidates, type Dot, type Entry, type EntryValue, entryKey, type Stamp } from './entry.ts';
-import { type FlatEntry, type FlatSession, flattenSession } from './flatten.ts';
+import { documentOfColumns, listEntries, type MergeDocument } from './document-columns.ts';
+import { type Candidate, compareCandidates, type Dot, type Entry, type EntryValue, type Stamp } from './entry.ts';
+import { type FlatSession, flattenSession } from './flatten.ts';
+import { compareIdentities, type Identity } from './identity.ts';
 import { hasForm } from './shape.ts';
 import { encodeState, type HiddenEntry, MERGE_MEDIA_TYPE, type MergeState, type Row } from './state.ts';
-import { decodeState, type ReadRows } from './state-read.ts';
+import { decodeState, ReadRows, type ReadState } from './state-read.ts';
 import { placesFor } from './tab-place.ts';
 import { sameEntryValue, writeEntryValue } from './value.ts';
 
@@ -31,45 +33,39 @@ export interface MergeInput {
 }
 
 /**
- * Reads a valid session and its state. Reads the records of databases, and other sections only where `sectionHash` does not tell their hash. O(size of what is
- * read); what it has in common with `like`, an input that was read before, is quicker and shared.
+ * Reads a valid session and its state. Reads the records of databases, and other sections only where neither `sectionHash` nor their blob tells their hash. O(size of
+ * what is read); what it has in common with `like`, an input that was read before, is quicker and shared.
  *
- * @throws PspError `MERGE_MALFORMED` for a state that is none, `MERGE_LIMIT` for one that is too large; and as {@link flattenSession}.
+ * @throws PspError `MERGE_MALFORMED` for a state that is none, `MERGE_LIMIT` for one that is too large, `SESSION_INVALID` for an entry that stands twice; and as
+ *   {@link flattenSession}.
  */
 export async function readMerge(session: Session, sectionHash?: SectionHash, like?: MergeInput): Promise<MergeInput> {
   const flat = await flattenSession(session, { sectionHash, like: like?.flat });
-  const { id, incarnation, createdAt, updatedAt, mergeState } = session;
-  const document =
-    mergeState === undefined ? startDocument(flat, updatedAt) : continueDocument(flat, updatedAt, await mergeState.bytes(), like?.document);
-  return { id, incarnation, createdAt, document, flat };
-}
-
-/** Adds the entry of what a session shows. */
-function addEntry(entries: Map<string, Entry>, { key, kind, path }: FlatEntry, candidates: readonly Candidate[]): void {
-  addShared(entries, key, { kind, path, candidates });
-}
-
-function addShared(entries: Map<string, Entry>, key: string, entry: Entry): void {
-  const size = entries.size;
-  const { kind } = entry;
-  entries.set(key, entry);
-  if (entries.size === size)
+  if (flat.twice !== null) {
+    const { kind } = flat.twice;
     throw new PspError('SESSION_INVALID', `session: a ${kind} stands twice; a session to merge is valid`, { details: { kind } });
+  }
+  const { id, incarnation, createdAt, updatedAt, mergeState } = session;
+  const document = mergeState === undefined ? startDocument(flat, updatedAt) : continueDocument(flat, updatedAt, await mergeState.bytes());
+  return { id, incarnation, createdAt, document, flat };
 }
 
 /** What one write adds to a document that is being made. */
 class Author {
   readonly #replica: string;
   readonly #stamp: Stamp;
+  /** The counter of the write before the first one. */
+  readonly #before: number;
   readonly dots: Dot[] = [];
 
-  constructor(replica: string, stamp: Stamp) {
+  constructor(replica: string, stamp: Stamp, before: number) {
     this.#replica = replica;
     this.#stamp = stamp;
+    this.#before = before;
   }
 
   write(value: EntryValue): Candidate {
-    const dot = { replica: this.#replica, counter: this.dots.length + 1 };
+    const dot = { replica: this.#replica, counter: this.#before + this.dots.length + 1 };
     this.dots.push(dot);
     return { dot, stamp: this.#stamp, value };
   }
@@ -77,81 +73,88 @@ class Author {
 
 /** Law M16: the content gives the dots, so two readers of one session agree. The context is those dots: what is not there was never seen. */
 function startDocument(flat: FlatSession, updatedAt: number): MergeDocument {
-  const author = new Author(hashContent(flat, updatedAt).slice(0, 16), { time: updatedAt, count: 0 });
-  const entries = new Map<string, Entry>();
-  for (const one of flat.entries) addEntry(entries, one, [author.write(one.value)]);
-  for (const [id, place] of placesFor(flat.tabs, new Map(), '')) {
-    entries.set(entryKey('tabPlace', [id]), { kind: 'tabPlace', path: [id], candidates: [author.write(place)] });
-  }
-  return { epoch: '', context: contextOf(author.dots), entries, marks: flat.marks };
+  const replica = hashContent(flat, updatedAt).slice(0, 16);
+  const stamp = { time: updatedAt, count: 0 };
+  const count = flat.identities.length;
+  const writes = new ReadRows(count, [replica]);
+  writes.setDots(0, count, 0, 1);
+  writes.setStamps(0, count, stamp);
+  const author = new Author(replica, stamp, count);
+  const others = new Map<Identity, Entry>();
+  for (const [id, place] of placesFor(flat.tabs, new Map(), '')) placeTab(flat, id, author.write(place), others);
+  const last = count + author.dots.length;
+  const context = new Map(last === 0 ? [] : [[replica, [1, last]] as const]);
+  const rows = new Int32Array(count).map((_, i) => i);
+  return documentOfColumns({ epoch: '', context, marks: flat.marks }, { flat, writes, rows, others });
 }
 
 /** SHA-256 over what a session shows, in hexadecimal: its entries in their order, its tabs, its time. Not its marks, which join whatever they are. */
-function hashContent({ entries, tabs }: FlatSession, updatedAt: number, before = ''): string {
+function hashContent({ identities, values, tabs }: FlatSession, updatedAt: number, before = ''): string {
   const writer = new ByteWriter();
   writeEntryValue([before, updatedAt, tabs], writer, 'hash');
-  for (const { key, value } of entries) {
+  identities.forEach(({ key }, i) => {
     writeEntryValue(key, writer, 'hash');
-    writeEntryValue(value, writer, 'hash');
-  }
+    writeEntryValue(values[i] as EntryValue, writer, 'hash');
+  });
   return sha256Hex(writer.take());
 }
 
-function continueDocument(flat: FlatSession, updatedAt: number, bytes: Uint8Array, like?: MergeDocument): MergeDocument {
+function continueDocument(flat: FlatSession, updatedAt: number, bytes: Uint8Array): MergeDocument {
   const state = decodeState(bytes);
   if (!state.hidden.every(hasForm)) throw new PspError('MERGE_MALFORMED', 'merge state: an entry does not have the form of its kind');
   const marks = new Map(flat.marks);
   for (const [name, value] of state.marks) raiseMark(marks, name, value);
-  const rows = alignChunks(state.chunks, chunkEntries(flat.entries, state.bits));
-  const { entries, changed } = matchEntries(flat.entries, rows, state, like?.entries);
+  const rows = alignChunks(state.chunks, chunkEntries(flat, state.bits));
+  const { others, changed } = matchEntries(flat, rows, state);
+  const columns = { flat, writes: state.rows, rows, others };
   const isSameOrder = digestTabs(flat.tabs) === state.tabs;
-  if (changed.length === 0 && isSameOrder) return { epoch: state.epoch, context: state.context, entries, marks };
+  if (changed.length === 0 && isSameOrder) return documentOfColumns({ epoch: state.epoch, context: state.context, marks }, columns);
   // Whoever changed the session had seen all that the state covers.
-  const author = new Author(hashContent(flat, updatedAt, sha256Hex(bytes)).slice(0, 16), stampAfter(state, updatedAt));
-  for (const one of changed) addEntry(entries, one, [author.write(one.value)]);
-  if (!isSameOrder) placeTabs(flat.tabs, entries, author);
-  return { epoch: state.epoch, context: uniteContexts(state.context, contextOf(author.dots)), entries, marks };
+  const author = new Author(hashContent(flat, updatedAt, sha256Hex(bytes)).slice(0, 16), stampAfter(state, updatedAt), 0);
+  for (const place of changed) {
+    const { kind, path } = flat.identities[place] as Identity;
+    const candidates = [author.write(flat.values[place] as EntryValue)];
+    others.set(flat.identities[place] as Identity, { kind, path, candidates });
+  }
+  if (!isSameOrder) placeTabs(flat, others, author);
+  const context = uniteContexts(state.context, contextOf(author.dots));
+  return documentOfColumns({ epoch: state.epoch, context, marks }, columns);
 }
 
-/** The entries of the state, with the values of those that are shown; and those that are not shown as the state says. */
+/**
+ * The entries of the state that are more than a row, or that the session does not show as the state says; and the places of those that the state does not know.
+ * The rows of both become -1.
+ */
 function matchEntries(
-  flat: readonly FlatEntry[],
+  { table, identities, values, positions }: FlatSession,
   rows: Int32Array,
-  state: ReturnType<typeof decodeState>,
-  like: ReadonlyMap<string, Entry> | undefined,
-): { readonly entries: Map<string, Entry>; readonly changed: readonly FlatEntry[] } {
-  const hidden = new Map(state.hidden.map((entry) => [entryKey(entry.kind, entry.path), entry]));
-  const entries = new Map<string, Entry>();
-  const changed: FlatEntry[] = [];
-  flat.forEach((one, i) => {
-    const { key, value } = one;
-    const others = hidden.size === 0 ? undefined : hidden.get(key);
-    if (others !== undefined) hidden.delete(key);
-    const known = others === undefined && rows[i] !== -1 ? like?.get(key) : undefined;
-    if (known !== undefined && isRow(known, value, state.rows, rows[i] as number)) {
-      addShared(entries, key, known);
-      return;
+  state: ReadState,
+): { readonly others: Map<Identity, Entry>; readonly changed: readonly number[] } {
+  const others = new Map<Identity, Entry>();
+  const known = new Set<number>();
+  for (const { kind, path, candidates, isShown } of state.hidden) {
+    const identity = table.intern(kind, path);
+    const place = positions[identity.index] ?? -1;
+    if (place === -1) {
+      if (!isShown) others.set(identity, { kind, path, candidates });
+      continue;
     }
-    const row = rows[i] === -1 ? undefined : state.rows.at(rows[i] as number);
-    if (row === undefined || (row === null && others === undefined)) {
-      changed.push(one);
-      return;
-    }
-    if (row === null) addEntry(entries, one, (others as HiddenEntry).candidates);
-    else {
-      const candidate = { dot: row.dot, stamp: row.stamp, value };
-      const candidates = others === undefined ? [candidate] : [...others.candidates, candidate].sort(compareCandidates);
-      addEntry(entries, one, candidates);
-    }
-  });
-  for (const [key, { kind, path, candidates, isShown }] of hidden) if (!isShown) entries.set(key, { kind, path, candidates });
-  return { entries, changed };
-}
-
-/** Whether an entry that was read from another session is this one: the same write, and the very same value. */
-function isRow({ candidates }: Entry, value: EntryValue, rows: ReadRows, row: number): boolean {
-  const [candidate] = candidates as [Candidate];
-  return candidates.length === 1 && candidate.value === value && candidate.structure === undefined && rows.is(row, candidate);
+    const row = rows[place] as number;
+    const shown = row === -1 ? undefined : state.rows.at(row);
+    // What the session shows and the state has no digest of was changed.
+    if (shown === undefined) continue;
+    const all = shown === null ? candidates : [...candidates, { ...shown, value: values[place] as EntryValue }].sort(compareCandidates);
+    others.set(identity, { kind, path: (identities[place] as Identity).path, candidates: all });
+    known.add(place);
+  }
+  const changed: number[] = [];
+  for (let place = 0; place < rows.length; place++) {
+    const row = rows[place] as number;
+    if (!known.has(place) && (row === -1 || state.rows.replicaOf[row] === -1)) changed.push(place);
+    else if (!known.has(place)) continue;
+    rows[place] = -1;
+  }
+  return { others, changed };
 }
 
 /** Later than all that the state holds. */
@@ -165,16 +168,17 @@ function stampAfter({ rows, hidden }: MergeState, updatedAt: number): Stamp {
   return updatedAt > latest.time ? { time: updatedAt, count: 0 } : { time: latest.time, count: latest.count + 1 };
 }
 
-function placeTabs(tabs: readonly string[], entries: Map<string, Entry>, author: Author): void {
+function placeTabs(flat: FlatSession, others: Map<Identity, Entry>, author: Author): void {
   const known = new Map<string, string>();
-  for (const id of tabs) {
-    const place = entries.get(entryKey('tabPlace', [id]))?.candidates.at(-1)?.value;
+  for (const id of flat.tabs) {
+    const place = others.get(flat.table.intern('tabPlace', [id]))?.candidates.at(-1)?.value;
     if (typeof place === 'string') known.set(id, place);
   }
-  for (const [id, place] of placesFor(tabs, known, '')) {
-    if (known.get(id) === place) continue;
-    entries.set(entryKey('tabPlace', [id]), { kind: 'tabPlace', path: [id], candidates: [author.write(place)] });
-  }
+  for (const [id, place] of placesFor(flat.tabs, known, '')) if (known.get(id) !== place) placeTab(flat, id, author.write(place), others);
+}
+
+function placeTab({ table }: FlatSession, id: string, write: Candidate, others: Map<Identity, Entry>): void {
+  others.set(table.intern('tabPlace', [id]), { kind: 'tabPlace', path: [id], candidates: [write] });
 }
 
 /**
@@ -185,44 +189,45 @@ function placeTabs(tabs: readonly string[], entries: Map<string, Entry>, author:
  */
 export async function attachState(session: Session, document: MergeDocument, like?: FlatSession): Promise<Session> {
   const flat = await flattenSession(session, { like });
-  const { rows, hidden } = splitCandidates(flat.entries, document.entries);
+  const { rows, hidden } = splitCandidates(flat, document);
   for (const { candidates } of hidden) for (const { value } of candidates) if (typeof value === 'object') await learnSections(value);
   const marks = new Map([...document.marks].filter(([name, value]) => value > (flat.marks.get(name) ?? Number.NEGATIVE_INFINITY)));
-  const bits = chunkBits(flat.entries.length);
-  const chunks = chunkEntries(flat.entries, bits);
+  const bits = chunkBits(flat.identities.length);
+  const chunks = chunkEntries(flat, bits);
   const { epoch, context } = document;
   const bytes = encodeState({ epoch, context, bits, chunks, tabs: digestTabs(flat.tabs), rows, hidden, marks });
   return { ...session, mergeState: section(bytes, MERGE_MEDIA_TYPE) };
 }
 
-/** The candidates whose values the session shows, in its order; and the others by key. */
+/** The candidates whose values the session shows, in its order; and the others in theirs. */
 function splitCandidates(
-  flat: readonly FlatEntry[],
-  entries: ReadonlyMap<string, Entry>,
-): { readonly rows: (Row | null)[]; readonly hidden: HiddenEntry[] } {
-  const shown = new Set<Candidate>();
-  const partly = new Set<string>();
-  const rows = flat.map(({ key, value }) => {
-    const candidates = entries.get(key)?.candidates ?? [];
-    if (candidates.length > 1 || candidates[0]?.structure !== undefined) partly.add(key);
-    for (let i = candidates.length - 1; i >= 0; i--) {
-      const candidate = candidates[i] as Candidate;
-      // A structure is kept with its value.
-      if (candidate.value === undefined || candidate.structure !== undefined || !sameEntryValue(candidate.value, value)) continue;
-      shown.add(candidate);
-      return candidate;
-    }
-    return null;
-  });
-  const hidden: [string, HiddenEntry][] = [];
-  for (const [key, entry] of entries) {
-    const { candidates } = entry;
-    if (candidates.length === 1 && shown.has(candidates[0] as Candidate)) continue;
-    const others = candidates.filter((candidate) => !shown.has(candidate));
-    if (others.length > 0) hidden.push([key, { ...entry, candidates: others, isShown: partly.has(key) }]);
+  { table, identities, values, positions }: FlatSession,
+  document: MergeDocument,
+): { readonly rows: readonly (Row | null)[]; readonly hidden: readonly HiddenEntry[] } {
+  const rows = new Array<Row | null>(identities.length).fill(null);
+  const hidden: HiddenEntry[] = [];
+  const list = listEntries(document, table);
+  for (let i = 0; i < list.entries.length; i++) {
+    const { kind, path, candidates } = list.entries[i] as Entry;
+    const { index } = list.identities[i] as Identity;
+    const place = positions[index] ?? -1;
+    const shown = place === -1 ? -1 : findShown(candidates, values[place] as EntryValue);
+    if (shown !== -1) rows[place] = candidates[shown] as Candidate;
+    if (shown !== -1 && candidates.length === 1) continue;
+    const others = shown === -1 ? candidates : candidates.filter((_, at) => at !== shown);
+    const isShown = place !== -1 && (candidates.length > 1 || candidates[0]?.structure !== undefined);
+    hidden.push({ kind, path, candidates: others, isShown });
   }
-  hidden.sort(([a], [b]) => (a < b ? -1 : 1));
-  return { rows, hidden: hidden.map(([, entry]) => entry) };
+  return { rows, hidden: hidden.sort(compareIdentities) };
+}
+
+/** The last of the candidates with a value, -1 for none. A structure is kept with its value, as one that is hidden. */
+function findShown(candidates: readonly Candidate[], value: EntryValue): number {
+  for (let i = candidates.length - 1; i >= 0; i--) {
+    const candidate = candidates[i] as Candidate;
+    if (candidate.value !== undefined && candidate.structure === undefined && sameEntryValue(candidate.value, value)) return i;
+  }
+  return -1;
 }
 
 /** `session` without its state: a reader takes it for one that never had any. */

@@ -3,34 +3,23 @@ import { PspError } from '../errors.ts';
 import { ByteReader } from '../session/clone/bytes.ts';
 import { isTime } from '../session/time.ts';
 import type { Chunk } from './binding.ts';
-import { type Context, covers, readContext, replicasOf } from './context.ts';
-import { type Candidate, compareCandidates, entryKey, type Stamp } from './entry.ts';
-import {
-  checkRows,
-  HAS_STRUCTURE,
-  HAS_VALUE,
-  type HiddenEntry,
-  IS_SHOWN,
-  isSameStamp,
-  KINDS,
-  type MergeState,
-  type Row,
-  type Rows,
-  VERSION,
-} from './state.ts';
+import { type Context, readContext, replicasOf } from './context.ts';
+import { type Writes, writeAt } from './document-columns.ts';
+import { type Candidate, KINDS, type Stamp } from './entry.ts';
+import { compareIdentities } from './identity.ts';
+import { sortCandidates } from './join-entry.ts';
+import { checkRows, HAS_STRUCTURE, HAS_VALUE, type HiddenEntry, IS_SHOWN, type MergeState, type Row, type Rows, VERSION } from './state.ts';
 import { readEntryValue, readString } from './value.ts';
 
-/** Rows that were read: they can be compared without being made. */
-export interface ReadRows extends Rows {
-  is(index: number, row: Row): boolean;
-}
+/** A state as it is read. */
+export type ReadState = MergeState & { readonly rows: ReadRows };
 
 /**
  * Reads a state. Guarantees: every dot is covered by the context, and none stands twice; candidates and entries are in their orders.
  *
  * @throws PspError `MERGE_MALFORMED` with `details.offset`; `MERGE_LIMIT` above {@link MAX_ROWS} entries.
  */
-export function decodeState(bytes: Uint8Array): MergeState & { readonly rows: ReadRows } {
+export function decodeState(bytes: Uint8Array): ReadState {
   try {
     return new Reading(new ByteReader(bytes)).read();
   } catch (error) {
@@ -42,45 +31,40 @@ export function decodeState(bytes: Uint8Array): MergeState & { readonly rows: Re
   }
 }
 
-/** Rows as they are read: a session has many, and each is looked at once. */
-class Columns implements ReadRows {
+/** Rows as they are read, in columns: a session has many, and most are never made. */
+export class ReadRows implements Rows, Writes {
   readonly length: number;
-  readonly #replicas: (string | undefined)[];
-  readonly #counters: Float64Array;
-  readonly #stamps: (Stamp | undefined)[];
+  readonly replicas: readonly string[];
+  readonly replicaOf: Int32Array;
+  readonly counterOf: Float64Array;
+  readonly stampOf: Int32Array;
+  readonly stamps: Stamp[] = [];
 
-  constructor(length: number) {
+  constructor(length: number, replicas: readonly string[]) {
     this.length = length;
-    this.#replicas = new Array<string | undefined>(length);
-    this.#counters = new Float64Array(length);
-    this.#stamps = new Array<Stamp | undefined>(length);
+    this.replicas = replicas;
+    this.replicaOf = new Int32Array(length).fill(-1);
+    this.counterOf = new Float64Array(length);
+    this.stampOf = new Int32Array(length);
   }
 
   at(index: number): Row | null {
-    const replica = this.#replicas[index];
-    if (replica === undefined) return null;
-    return { dot: { replica, counter: this.#counters[index] as number }, stamp: this.#stamps[index] as Stamp };
+    return this.replicaOf[index] === -1 ? null : writeAt(this, index);
   }
 
-  is(index: number, { dot, stamp }: Row): boolean {
-    return (
-      this.#counters[index] === dot.counter && this.#replicas[index] === dot.replica && isSameStamp(this.#stamps[index] as Stamp, stamp)
-    );
-  }
-
-  setDots(from: number, length: number, replica: string, counter: number): void {
-    for (let i = 0; i < length; i++) {
-      this.#replicas[from + i] = replica;
-      this.#counters[from + i] = counter + i;
-    }
+  /** Counters from `counter` on, of the replica with this number. */
+  setDots(from: number, length: number, replica: number, counter: number): void {
+    this.replicaOf.fill(replica, from, from + length);
+    for (let i = 0; i < length; i++) this.counterOf[from + i] = counter + i;
   }
 
   /** Of the next `length` rows that have a dot; returns the row behind them. */
   setStamps(from: number, length: number, stamp: Stamp): number {
+    const number = this.stamps.push(stamp) - 1;
     let row = from;
     for (let left = length; left > 0; row++) {
-      if (this.#replicas[row] === undefined) continue;
-      this.#stamps[row] = stamp;
+      if (this.replicaOf[row] === -1) continue;
+      this.stampOf[row] = number;
       left--;
     }
     return row;
@@ -90,7 +74,8 @@ class Columns implements ReadRows {
 class Reading {
   readonly #reader: ByteReader;
   readonly #strings: string[] = [];
-  readonly #taken = new Map<string, [from: number, to: number][]>();
+  /** By replica: the counters that writes have, as ranges [from, to, from, to, ...] in the order in which they were read. */
+  readonly #taken = new Map<string, number[]>();
   #replicas: readonly string[] = [];
   #context: Context = new Map();
   #time = 0;
@@ -99,7 +84,7 @@ class Reading {
     this.#reader = reader;
   }
 
-  read(): MergeState & { readonly rows: ReadRows } {
+  read(): ReadState {
     const reader = this.#reader;
     if (reader.byte() !== VERSION) throw reader.fault('a version that is not known');
     const epoch = this.#epoch();
@@ -146,14 +131,13 @@ class Reading {
   #rows(count: number): ReadRows {
     const reader = this.#reader;
     checkRows(count);
-    const columns = new Columns(count);
+    const columns = new ReadRows(count, this.#replicas);
     let stamped = 0;
     for (let row = 0; row < count; ) {
       const length = this.#run(count - row);
       const number = reader.varint();
       if (number > 0) {
-        const replica = this.#replica(number);
-        columns.setDots(row, length, replica, this.#counter(replica, length));
+        columns.setDots(row, length, number - 1, this.#counter(this.#replica(number), length));
         stamped += length;
       }
       row += length;
@@ -181,21 +165,26 @@ class Reading {
   /** The first of `length` counters in a row, all of them covered. */
   #counter(replica: string, length: number): number {
     const counter = this.#reader.varint();
-    const last = { replica, counter: counter + length - 1 };
+    const last = counter + length - 1;
     const ranges = this.#context.get(replica) as readonly number[];
-    const isInOne = ranges.some((from, i) => i % 2 === 0 && from <= counter && last.counter <= (ranges[i + 1] as number));
-    if (!isInOne || !covers(this.#context, last)) throw this.#reader.fault('a write that the context does not cover');
+    let isInOne = false;
+    for (let i = 0; i < ranges.length && !isInOne; i += 2) isInOne = (ranges[i] as number) <= counter && last <= (ranges[i + 1] as number);
+    if (!isInOne) throw this.#reader.fault('a write that the context does not cover');
     const taken = this.#taken.get(replica);
-    if (taken === undefined) this.#taken.set(replica, [[counter, last.counter]]);
-    else taken.push([counter, last.counter]);
+    if (taken === undefined) this.#taken.set(replica, [counter, last]);
+    else if (counter === (taken[taken.length - 1] as number) + 1) taken[taken.length - 1] = last;
+    else taken.push(counter, last);
     return counter;
   }
 
   #checkTaken(): void {
     for (const ranges of this.#taken.values()) {
-      ranges.sort((a, b) => a[0] - b[0]);
-      if (ranges.some(([from], i) => i > 0 && from <= (ranges[i - 1] as [number, number])[1]))
-        throw this.#reader.fault('a write that stands twice');
+      const starts = Array.from({ length: ranges.length / 2 }, (_, i) => 2 * i);
+      starts.sort((a, b) => (ranges[a] as number) - (ranges[b] as number));
+      for (let i = 1; i < starts.length; i++) {
+        const before = (starts[i - 1] as number) + 1;
+        if ((ranges[starts[i] as number] as number) <= (ranges[before] as number)) throw this.#reader.fault('a write that stands twice');
+      }
     }
   }
 
@@ -224,7 +213,7 @@ class Reading {
   #hidden(): HiddenEntry[] {
     const reader = this.#reader;
     const hidden: HiddenEntry[] = [];
-    let last = '';
+    let last: HiddenEntry | null = null;
     for (let left = reader.count(4); left > 0; left--) {
       const byte = reader.byte();
       const kind = KINDS[byte & ~IS_SHOWN];
@@ -232,10 +221,10 @@ class Reading {
       const path = Array.from({ length: reader.count(1) }, () => this.#string());
       const candidates = Array.from({ length: reader.count(4) }, () => this.#candidate());
       if (candidates.length === 0) throw reader.fault('an entry without candidates');
-      const key = entryKey(kind, path);
-      if (key <= last) throw reader.fault('entries that are not in ascending order');
-      last = key;
-      hidden.push({ kind, path, candidates: candidates.sort(compareCandidates), isShown: byte >= IS_SHOWN });
+      const entry: HiddenEntry = { kind, path, candidates: sortCandidates(candidates), isShown: byte >= IS_SHOWN };
+      if (last !== null && compareIdentities(last, entry) >= 0) throw reader.fault('entries that are not in ascending order');
+      last = entry;
+      hidden.push(entry);
     }
     return hidden;
   }

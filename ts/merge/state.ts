@@ -6,7 +6,7 @@ import { PspError } from '../errors.ts';
 import { ByteWriter } from '../session/clone/bytes.ts';
 import type { Chunk } from './binding.ts';
 import { type Context, replicasOf, writeContext } from './context.ts';
-import type { Candidate, Dot, Entry, EntryKind, Stamp } from './entry.ts';
+import { type Candidate, type Dot, type Entry, isSameStamp, KINDS, type Stamp } from './entry.ts';
 import { writeEntryValue, writeString } from './value.ts';
 
 /** Media type of the section. */
@@ -44,17 +44,11 @@ export interface MergeState {
   readonly tabs: number;
   /** One for each entry that the session shows, in its order; null where what it shows is no candidate. */
   readonly rows: Rows;
-  /** Candidates that the session does not show, by the key of their entry, ascending. */
+  /** Candidates that the session does not show, in the order of `compareIdentities`. */
   readonly hidden: readonly HiddenEntry[];
   /** Marks that are higher than the session shows. */
   readonly marks: ReadonlyMap<string, number>;
 }
-
-/** A place in this table is a byte in a file: append only. */
-export const KINDS: readonly EntryKind[] = [
-  ...(['header', 'cookie', 'origin', 'localStorage', 'database', 'record', 'cache', 'cacheEntry'] as const),
-  ...(['serviceWorker', 'file', 'tab', 'tabPlace', 'sessionStorage', 'permission', 'credential', 'ttl'] as const),
-];
 
 /** Entries of a session that is merged, at most: a run of a few bytes must not take all memory. */
 export const MAX_ROWS: number = 1024 * 1024;
@@ -187,11 +181,6 @@ export function checkRows(count: number): void {
 function follows(before: Row | null, row: Row | null): boolean {
   if (before === null || row === null) return before === row;
   return row.dot.counter === before.dot.counter + 1 && row.dot.replica === before.dot.replica;
-}
-
-/** Whether two stamps say the same. */
-export function isSameStamp(a: Stamp, b: Stamp): boolean {
-  return a === b || (a.time === b.time && a.count === b.count && a.since === b.since);
 }
 
 function writeDigest(digest: number, writer: ByteWriter): void {

@@ -57,10 +57,10 @@ export function mergeStructured(writes: readonly Candidate[], mode: StructureMod
   const structures = structuresOf(writes, mode);
   if (structures === null) return null;
   const joined = structures.reduce(joinStructures);
-  const sight = readStructure(joined, kind);
+  const all = writes.map((candidate, i) => ({ candidate, structure: structures[i] as Structure }));
+  const sight = readStructure(joined, kind, all);
   if (sight === undefined) return null;
   const { part, orderUnknown } = sight;
-  const all = writes.map((candidate, i) => ({ candidate, structure: structures[i] as Structure }));
   const inner = [...sight.inner, ...lossesToDeletions(joined, all)];
   if (joined.form === 'text') return { value: part as string, inner, orderUnknown };
   const last = writes[writes.length - 1] as Candidate;

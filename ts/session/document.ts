@@ -145,8 +145,12 @@ const list =
 
 const pair =
   (second: Shape): Shape =>
-  (value, to) =>
-    Array.isArray(value) && value.length === 2 ? [value[0], inside(1, second, value[1], to)] : value;
+  (value, to) => {
+    if (!Array.isArray(value) || value.length !== 2) return value;
+    const mapped = inside(1, second, value[1], to);
+    // A session has thousands of items, and nearly all stay as they are.
+    return mapped === value[1] ? value : [value[0], mapped];
+  };
 
 function object(members: Readonly<Record<string, Shape>>): Shape {
   const known = Object.entries(members);

@@ -63,19 +63,26 @@ export async function settleAll<T, R>(
   return results;
 }
 
-/** For each session what a put of it gives. Of several with one id, each later one is put after the earlier ones. */
+/**
+ * For each session what a put of it gives. Of several with one id, each later one is put after the earlier ones. `demand` rejects for one that may not be written
+ * singly, as all are without conditions.
+ */
 export async function putSessions(
   parts: StoreParts,
   operation: Operation,
   sessions: readonly Session[],
   options: PutManyOptions,
+  demand: (session: Session) => Promise<void>,
 ): Promise<PromiseSettledResult<StoredVersion>[]> {
   await openProvider(parts, operation);
   const puts = sessions.map((session, index) => ({ session, index, key: keyOf(parts.prefix, session.id) }));
   const results = new Array<PromiseSettledResult<StoredVersion>>(sessions.length);
   for (const round of roundsOf(puts)) {
     const open = parts.provider.capabilities.conditionalPut ? await createInGroups(parts, operation, round, results) : round;
-    const settled = await settleAll(operation, open, async (put) => (await writeRecord(parts, operation, writeOf(parts, put, options)))!);
+    const settled = await settleAll(operation, open, async (put) => {
+      await demand(put.session);
+      return (await writeRecord(parts, operation, writeOf(parts, put, options)))!;
+    });
     settled.forEach((result, i) => {
       results[open[i]!.index] = result;
     });

@@ -4,7 +4,7 @@ import { Digest } from '../merge/digest.ts';
 import type { MergeDocument } from '../merge/document.ts';
 import { type EntryValue, entryKey } from '../merge/entry.ts';
 import { type FlatSession, flattenSession } from '../merge/flatten.ts';
-import { type BaseEntry, captureExtent, type Operation, type SeenEntry } from '../merge/operations.ts';
+import { type BaseEntry, captureExtent, type ObservedChange, type Operation, type SeenEntry } from '../merge/operations.ts';
 import { placesFor } from '../merge/tab-place.ts';
 import { digestValue } from '../merge/value.ts';
 import type { Cookie, Coverage, Extent, Session } from '../session/session.ts';
@@ -22,6 +22,8 @@ export interface Look {
   /** Null for a session that was not captured. */
   readonly extentOf: ((coverage: Coverage, entry: Pick<SeenEntry, 'kind' | 'path'>) => Extent) | null;
   readonly marks: ReadonlyMap<string, number>;
+  /** Changes that were seen when they happened. */
+  readonly observed: readonly ObservedChange[];
   readonly atMs: number;
 }
 
@@ -39,7 +41,7 @@ export async function lookAt(
     entries.set(key, { kind, path, value, expiresAt: kind === 'cookie' ? expiryOf(value) : null });
   for (const [id, value] of places) entries.set(entryKey('tabPlace', [id]), { kind: 'tabPlace', path: [id], value, expiresAt: null });
   const { coverage } = session;
-  return { look: { entries, coverage, extentOf: captureExtent, marks, atMs }, places };
+  return { look: { entries, coverage, extentOf: captureExtent, marks, observed: [], atMs }, places };
 }
 
 function expiryOf(cookie: EntryValue): number | null {

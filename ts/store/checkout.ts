@@ -12,8 +12,9 @@ import { flattenSession } from '../merge/flatten.ts';
 import { type MergedSession, readMerge, showDocument } from '../merge/merge.ts';
 import { captureExtent, compareCapture, type Operation, type UnknownAbsence } from '../merge/operations.ts';
 import { structureModes } from '../merge/policy/rules.ts';
-import type { Conflict, ResolveOptions } from '../merge/resolve.ts';
+import type { ResolveOptions } from '../merge/resolve.ts';
 import { addStructures } from '../merge/structured-delta.ts';
+import { sameBytes } from '../merge/value.ts';
 import type { Session } from '../session/session.ts';
 import { type Base, baseOf, digestOf, digestsOf, keepUnknown, type Look, lookAt, placesOf } from './checkout-look.ts';
 import { toHex } from './hex.ts';
@@ -65,8 +66,9 @@ interface Unstored {
 
 /** A session that a commit gave back. */
 interface Given {
-  readonly digests: ReadonlyMap<string, string>;
+  readonly session: Session;
   readonly document: MergeDocument;
+  readonly entries: Base['entries'];
 }
 
 class Work implements Checkout {
@@ -108,9 +110,6 @@ class Work implements Checkout {
     this.#epoch = document.epoch;
     this.#places = placesOf(document);
     this.#remember(document);
-    for (const { candidates } of document.entries.values()) {
-      for (const { stamp } of candidates) this.#clock = observe(this.#clock, stamp);
-    }
   }
 
   static async begin(
@@ -152,44 +151,51 @@ class Work implements Checkout {
   }
 
   renew(options: StoreCallOptions = {}): Promise<boolean> {
-    return measure(this.#parts.onMetric, 'checkout', options, async (operation) => (await this.#lease?.renew(operation)) ?? false);
+    return measure(this.#parts.onMetric, 'renew', options, async (operation) => (await this.#lease?.renew(operation)) ?? false);
   }
 
   async close(options: StoreCallOptions = {}): Promise<void> {
     await this.#committing;
     if (this.#lease === null) return;
-    await measure(this.#parts.onMetric, 'checkout', options, (operation) => this.#lease!.release(operation));
+    await measure(this.#parts.onMetric, 'close', options, (operation) => this.#lease!.release(operation));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #commit(operation: StoreOperation, { session, maxDriftMs, signal }: CommitOptions): Promise<Commit> {
-    const { written, deleted, unknown } = await this.#note(await this.#look(session, signal), maxDriftMs);
-    let conflicts: readonly Conflict[] = [];
+  async #commit(operation: StoreOperation, { session, observed = [], maxDriftMs, signal }: CommitOptions): Promise<Commit> {
+    const look = await this.#look(session, signal);
+    const { written, deleted, unknown } = await this.#note({ ...look, observed: [...look.observed, ...observed] }, maxDriftMs);
     const stored =
       this.#unstored === null
         ? await this.#readAgain(operation)
         : await this.#shelf.replace(operation, this.#view.id, async (found) => {
             this.#refuseAnother(found);
-            const merged = await this.#merge(found);
-            conflicts = merged.conflicts;
-            return merged.session;
+            return this.#merge(found);
           });
     this.#unstored = null;
     this.#before.clear();
     const lease = this.#lease === null ? null : (await this.#lease.isHeld(operation)) ? 'held' : 'stale';
-    const { session: view, document } = await this.#shownToMe(stored.session);
+    const { session: view, document, conflicts, parked } = await this.#shownToMe(stored.session);
     this.#view = view;
-    this.#given = this.#driver === null ? { digests: digestsOf(await flattenSession(view)), document } : null;
-    return { ...stored, session: this.#view, written, deleted, unknown, conflicts, lease };
+    this.#given = this.#driver === null ? await this.#give(view, document) : null;
+    return { ...stored, session: view, written, deleted, unknown, conflicts, parked, lease };
   }
 
-  #look(session: Session | undefined, signal: AbortSignal | undefined): Promise<Look> {
+  async #give(session: Session, document: MergeDocument): Promise<Given> {
+    const { look } = await lookAt(session, placesOf(document), this.#replica, this.#parts.now());
+    return { session, document, entries: baseOf(look).entries };
+  }
+
+  async #look(session: Session | undefined, signal: AbortSignal | undefined): Promise<Look> {
     if (session !== undefined) {
       if (session.id !== this.#view.id) throw new TypeError('commit: expected a session of the id that was taken out');
-      return this.#lookAt(session, null);
+      const given = this.#given;
+      const isBuiltOnGiven = given !== null && (await isSameState(session.mergeState, given.session.mergeState));
+      const look = await this.#lookAt(session, null, isBuiltOnGiven ? placesOf(given.document) : this.#places);
+      if (given !== null) this.#adopt(given, look, isBuiltOnGiven);
+      return look;
     }
     if (this.#driver === null) throw new TypeError('commit: expected a restore before it, or a session');
     return this.#capture(this.#driver, signal);
@@ -199,12 +205,12 @@ class Work implements Checkout {
     const origins = this.#view.storage
       .filter(({ key }) => key.topLevelSite === null && key.bucket === undefined)
       .map(({ key }) => key.origin);
-    const { session } = await driver.capture({ id: this.#view.id, origins, ...this.#forDriver(signal) });
-    return this.#lookAt(session, captureExtent);
+    const { session, observed = [] } = await driver.capture({ id: this.#view.id, origins, ...this.#forDriver(signal) });
+    return { ...(await this.#lookAt(session, captureExtent, this.#places)), observed };
   }
 
-  async #lookAt(session: Session, extentOf: Look['extentOf']): Promise<Look> {
-    const { look, places } = await lookAt(session, this.#places, this.#replica, this.#parts.now());
+  async #lookAt(session: Session, extentOf: Look['extentOf'], known: ReadonlyMap<string, string>): Promise<Look> {
+    const { look, places } = await lookAt(session, known, this.#replica, this.#parts.now());
     this.#places = places;
     return { ...look, extentOf };
   }
@@ -214,11 +220,10 @@ class Work implements Checkout {
     look: Look,
     maxDriftMs: number | undefined,
   ): Promise<{ written: number; deleted: number; unknown: readonly UnknownAbsence[] }> {
-    this.#adopt(look);
     const { operations, unknown, clock } = compareCapture({
       ...{ base: this.#base.entries, found: look.entries, coverage: look.coverage, extentOf: look.extentOf },
       ...{ digestOf, seen: (key: string) => (this.#seen.get(key) ?? []).map(({ dot }) => dot) },
-      ...{ since: this.#base.atMs, now: look.atMs, clock: this.#clock },
+      ...{ since: this.#base.atMs, now: look.atMs, clock: this.#clock, observed: look.observed },
     });
     this.#clock = clock;
     this.#base = keepUnknown(this.#base, baseOf(look), operations);
@@ -234,20 +239,36 @@ class Work implements Checkout {
     return { written: operations.length - deleted, deleted, unknown };
   }
 
-  /** What others wrote or removed, and a session says as the last commit gave it back, is no change of this worker's: it has seen it. */
-  #adopt({ entries }: Look): void {
-    if (this.#given === null) return;
-    const { digests, document } = this.#given;
+  /**
+   * What others wrote or removed, and the last commit gave back, is no change of this worker's. Who built on what was given has seen all of it, and whatever the
+   * session says otherwise comes after that (M16); of who did not, only what stands there as it was given was seen.
+   */
+  #adopt(given: Given, { entries }: Look, isBuiltOnGiven: boolean): void {
     const base = new Map(this.#base.entries);
-    for (const [key, { value, ...entry }] of entries) {
-      const digest = digests.get(key);
-      if (digest === undefined || base.get(key)?.digest === digest || digestOf(value) !== digest) continue;
-      base.set(key, { ...entry, digest });
-      this.#seen.set(key, document.entries.get(key)?.candidates ?? []);
+    const isUnstored = (key: string): boolean => this.#unstored?.delta.entries.has(key) ?? false;
+    for (const [key, entry] of given.entries) {
+      const found = entries.get(key);
+      const isSeen =
+        isBuiltOnGiven || (found !== undefined && base.get(key)?.digest !== entry.digest && digestOf(found.value) === entry.digest);
+      if (!isSeen || isUnstored(key)) continue;
+      base.set(key, entry);
+      this.#digests.set(key, entry.digest);
+      this.#see(key, given.document);
     }
-    for (const key of base.keys())
-      if (!entries.has(key) && !digests.has(key) && !(this.#unstored?.delta.entries.has(key) ?? false)) base.delete(key);
+    for (const key of base.keys()) {
+      if (given.entries.has(key) || isUnstored(key) || (entries.has(key) && !isBuiltOnGiven)) continue;
+      base.delete(key);
+      this.#digests.delete(key);
+      this.#see(key, given.document);
+    }
     this.#base = { ...this.#base, entries: base };
+  }
+
+  /** What a document says of an entry was seen: the next write there comes after it. */
+  #see(key: string, { entries }: MergeDocument): void {
+    const candidates = entries.get(key)?.candidates ?? [];
+    this.#seen.set(key, candidates);
+    for (const { stamp } of candidates) this.#clock = observe(this.#clock, stamp);
   }
 
   /** The operations under this worker's next dots. */
@@ -268,8 +289,8 @@ class Work implements Checkout {
     return seen.filter(({ value }) => value !== undefined && digestOf(value) === shown).slice(0, 1);
   }
 
-  #remember({ entries }: MergeDocument): void {
-    for (const [key, { candidates }] of entries) this.#seen.set(key, candidates);
+  #remember(document: MergeDocument): void {
+    for (const key of document.entries.keys()) this.#see(key, document);
   }
 
   #shows(key: string, value: EntryValue | undefined): void {
@@ -278,10 +299,11 @@ class Work implements Checkout {
     else this.#digests.set(key, digestOf(value));
   }
 
-  async #merge(found: Session): Promise<MergedSession> {
+  /** What is stored shows what anybody would see, by the default rules: those of a worker are its own (law M2). */
+  async #merge(found: Session): Promise<Session> {
     const { document } = await readMerge(found);
     if (document.epoch !== this.#epoch) await this.#rebase(found, document);
-    return showDocument(joinDocuments([document, this.#unstored!.delta]), found);
+    return (await showDocument(joinDocuments([document, this.#unstored!.delta]), found)).session;
   }
 
   /**
@@ -326,6 +348,12 @@ class Work implements Checkout {
   #forDriver(signal: AbortSignal | undefined): { readonly now: () => number; readonly signal?: AbortSignal } {
     return { now: this.#parts.now, ...(signal === undefined ? {} : { signal }) };
   }
+}
+
+/** Whether two sessions carry one state of merging: then one was made from the other, or both from a third, without merging in between. */
+async function isSameState(a: Session['mergeState'], b: Session['mergeState']): Promise<boolean> {
+  if (a === undefined || b === undefined || a.length !== b.length) return false;
+  return a === b || sameBytes(await a.bytes(), await b.bytes());
 }
 
 interface MergeView {

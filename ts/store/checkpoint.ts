@@ -4,6 +4,8 @@
  * It is trusted: who can write it can make a run pass records over, so the last look at a store is one without it.
  */
 
+import { formatMark, isTexts, MAX_AGAIN, type MarkedWork, readMark } from './mark-text.ts';
+
 /** Where the text is kept. What `save` was given must be what `load` finds, the old or the new one whole, also after a crash in between. */
 export interface RotationCheckpoint {
   load(): string | null | Promise<string | null>;
@@ -11,18 +13,12 @@ export interface RotationCheckpoint {
   save(text: string | null): void | Promise<void>;
 }
 
-/** So many failed records are remembered; after one more the mark stays where it is, and a resumed run looks again from there. */
-const MAX_AGAIN = 1000;
-
 /** The text, parsed. */
 interface Saved {
   /** The last key up to which all are finished, or null. */
   readonly after: string | null;
   readonly again: readonly string[];
 }
-
-/** What runs over a store leave such a text. */
-export type MarkedWork = 'rotation' | 'copy' | 'transfer';
 
 /** The work that is left of a run, and the text for what is done. */
 export class RunMark {
@@ -42,7 +38,7 @@ export class RunMark {
 
   /** `listed` are all keys of the store, `plan` what tells this run from others of its kind, `text` what was saved, or null. */
   constructor(listed: readonly string[], plan: string, text: string | null, work: MarkedWork) {
-    const saved = text === null ? null : readSaved(text, work, plan);
+    const saved = readSaved(text, work, plan);
     const after = saved?.after ?? null;
     const again = saved?.again ?? [];
     this.keys = [...again, ...listed.filter((key) => after === null || key > after).sort(compareKeys)];
@@ -72,28 +68,13 @@ export class RunMark {
   format(): string {
     const left = this.keys.slice(this.#mark, Math.max(this.#mark, this.#againCount));
     const after = this.#mark > this.#againCount ? this.keys[this.#mark - 1]! : this.#after;
-    return JSON.stringify({ type: typeOf(this.#work), version: 1, plan: this.#plan, after, again: [...left, ...this.#again] });
+    return formatMark(this.#work, this.#plan, { after, again: [...left, ...this.#again] });
   }
 }
 
-/** Null for anything but a text of this run: beginning anew is always right. */
-function readSaved(text: string, work: MarkedWork, plan: string): Saved | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const saved = value as { type?: unknown; version?: unknown; plan?: unknown; after?: unknown; again?: unknown } | null;
-  if (saved?.type !== typeOf(work) || saved.version !== 1 || saved.plan !== plan) return null;
-  const { after, again } = saved;
-  if (after !== null && typeof after !== 'string') return null;
-  if (!Array.isArray(again) || again.some((key) => typeof key !== 'string')) return null;
-  return { after, again };
-}
-
-function typeOf(work: MarkedWork): string {
-  return `psp-${work}`;
+function readSaved(text: string | null, work: MarkedWork, plan: string): Saved | null {
+  const { after, again } = readMark(text, work, plan) ?? {};
+  return (after === null || typeof after === 'string') && isTexts(again) ? { after, again } : null;
 }
 
 /** By UTF-16 code units, as `>` does. */

@@ -1,6 +1,7 @@
 /**
  * All records of one provider into another, as they are: bytes, metadata and expiry, sealed or not, tombstones too. Nothing is opened, so it needs no
- * key. What the target has already, to the byte, counts as copied: a run that was killed is simply run again.
+ * key. What the target has already, to the byte, counts as copied: a run that was killed is simply run again. Commits that stand beside the record of a session
+ * (where the source has no conditions, law M19) are copied as what they are; a store reads them where the target has no conditions, too, and merges the same.
  */
 
 import { type RandomBytes, systemRandom } from '../envelope/random.ts';
@@ -59,6 +60,9 @@ const MAX_RACES = 10;
 /**
  * Copies every record of `from` that is not in `to`. A record is never put over one that it was not compared with; where the target has no conditions,
  * only as far as nobody else writes there meanwhile. A record that fails stops nothing else.
+ *
+ * From a provider without conditions into one with them it makes a backup, which can be copied back: a store over such a target does not look for commits beside
+ * a record. There sessions go over by `transferAll`.
  *
  * TypeError and RangeError for wrong arguments; what the listing or the checkpoint fail with; the reason of the signal. All other failures are in the
  * result. Memory: all keys, and twice the size of the records under way.

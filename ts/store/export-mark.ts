@@ -4,10 +4,8 @@
  */
 
 import { PspError, type PspErrorCode } from '../errors.ts';
+import { formatMark, isPlace, isTexts, MAX_AGAIN, readMark } from './mark-text.ts';
 import type { DamagedSession } from './store.ts';
-
-/** So many failures are remembered; after one more the mark stays where it is, and the next run looks again from there. */
-const MAX_AGAIN = 1000;
 
 /** Where an item of an export stands: the cursor of its page, or how many ids stand before its batch. Null is the start. */
 export type ExportPlace = string | null;
@@ -60,7 +58,7 @@ export class ExportMark {
 
   /** `plan` tells this export from others, `text` is what was saved, or null. */
   constructor(plan: string, text: string | null) {
-    const saved = text === null ? null : readSaved(text, plan);
+    const saved = readSaved(text, plan);
     const { exported, place, taken, again, damaged } = saved ?? NOTHING;
     this.resumed = saved !== null;
     this.start = { place, taken };
@@ -104,10 +102,7 @@ export class ExportMark {
 
   /** The text for what is finished by now. */
   format(): string {
-    return JSON.stringify({
-      type: 'psp-export',
-      version: 1,
-      plan: this.#plan,
+    return formatMark('export', this.#plan, {
       exported: this.#exported,
       place: this.#place,
       taken: this.#taken,
@@ -129,22 +124,8 @@ export class ExportMark {
   }
 }
 
-/** Null for anything but a text of this export: beginning anew is always right. */
-function readSaved(text: string, plan: string): Saved | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const saved = value as ({ type?: unknown; version?: unknown; plan?: unknown } & Partial<Record<keyof Saved, unknown>>) | null;
-  if (saved?.type !== 'psp-export' || saved.version !== 1 || saved.plan !== plan) return null;
-  const { exported, place, taken, again, damaged } = saved;
-  if (!Number.isSafeInteger(exported) || (exported as number) < 0 || (place !== null && typeof place !== 'string')) return null;
-  if (!isTexts(taken) || !isTexts(again) || !isTexts(damaged)) return null;
-  return { exported: exported as number, place, taken, again, damaged };
-}
-
-function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((text) => typeof text === 'string');
+function readSaved(text: string | null, plan: string): Saved | null {
+  const { exported, place, taken, again, damaged } = readMark(text, 'export', plan) ?? {};
+  if (!isPlace(exported) || (place !== null && typeof place !== 'string')) return null;
+  return isTexts(taken) && isTexts(again) && isTexts(damaged) ? { exported, place, taken, again, damaged } : null;
 }

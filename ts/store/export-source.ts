@@ -8,6 +8,9 @@ import type { DamagedItem, ExportMark, ExportPlace, SessionItem } from './export
 import { listPages } from './list.ts';
 import type { Operation } from './metrics.ts';
 import type { StoreParts } from './parts.ts';
+import type { SessionHead } from './store.ts';
+import { listShown } from './writer-list.ts';
+import { hasConditions } from './writers.ts';
 
 /** Sessions to read next, or a damaged record. */
 export type ExportBatch = readonly SessionItem[] | DamagedItem;
@@ -33,8 +36,9 @@ export async function* batchesOf(
   for (const item of left) if ('error' in item) yield item;
   const again = left.filter((item) => 'id' in item);
   for (let at = 0; at < again.length; at += concurrency) yield again.slice(at, at + concurrency);
-  if (ids === undefined) yield* listBatches(parts, operation, prefix, concurrency, start);
-  else yield* cutBatches(ids, concurrency, start);
+  if (ids !== undefined) yield* cutBatches(ids, concurrency, start);
+  else if (await hasConditions(parts, operation)) yield* listBatches(parts, operation, prefix, concurrency, start);
+  else yield* shownBatches(parts, operation, prefix, concurrency, start);
 }
 
 async function* listBatches(
@@ -68,6 +72,37 @@ async function* listBatches(
     }
   }
   if (batch.length > 0) yield batch;
+}
+
+/**
+ * Without conditions a session's records need not stand on one page: all heads are in memory, and a place is the id that its batch begins with. What a
+ * run before has told of damaged records is among what it has left.
+ */
+async function* shownBatches(
+  parts: StoreParts,
+  operation: Operation,
+  prefix: string,
+  concurrency: number,
+  { place: from, taken }: ExportMark['start'],
+): AsyncGenerator<ExportBatch> {
+  const damaged: DamagedItem[] = [];
+  const heads = await listShown(parts, operation, prefix, (record) => void damaged.push({ ...record, place: null }));
+  if (from === null) yield* damaged;
+  const left = heads.filter(({ id }) => from === null || (id >= from && !taken.includes(id)));
+  left.sort((a, b) => (a.id < b.id ? -1 : 1));
+  let batch: SessionHead[] = [];
+  let bytes = 0;
+  const itemsOf = (heads: readonly SessionHead[]): SessionItem[] => heads.map(({ id }) => ({ id, place: heads[0]!.id }));
+  for (const head of left) {
+    if (batch.length >= concurrency || (batch.length > 0 && bytes + head.size > BATCH_BYTES)) {
+      yield itemsOf(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(head);
+    bytes += head.size;
+  }
+  if (batch.length > 0) yield itemsOf(batch);
 }
 
 async function* cutBatches(

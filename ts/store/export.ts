@@ -7,7 +7,6 @@
 import { convertBlob } from '../blob/convert.ts';
 import { decodeSession, readFrame } from '../blob/decode.ts';
 import { encodeSession } from '../blob/encode.ts';
-import type { StoredRecord } from '../provider.ts';
 import { getRecords, settleAll } from './batch.ts';
 import type { RotationCheckpoint } from './checkpoint.ts';
 import { ExportMark, type ExportOutcome, type SessionItem } from './export-mark.ts';
@@ -17,13 +16,16 @@ import { measureEach, type Operation } from './metrics.ts';
 import { keyOf } from './namespace.ts';
 import { openProvider, partsOf, type StoreParts } from './parts.ts';
 import { checkCount, MAX_CONCURRENCY } from './pool.ts';
-import { openRecord } from './record.ts';
+import { encodeRecord, openRecord } from './record.ts';
 import { malformed, readFacts } from './record-facts.ts';
-import type { SessionStore } from './store.ts';
+import type { SessionStore, StoredSession } from './store.ts';
 import { gone } from './write.ts';
-import { refuseObjects } from './writer-list.ts';
+import { type Found, findShown, hasConditions } from './writers.ts';
 
-/** `stored`: the bytes of the record, sealed where the store has keys. `packed`, `text`: the clear blob in that framing. */
+/**
+ * `stored`: the bytes of the record, sealed where the store has keys. `packed`, `text`: the clear blob in that framing. A session that a record shows together
+ * with the commits of workers beside it (in a provider without conditions) is exported merged: `stored` is then a record made of that, as a put would.
+ */
 export type ExportForm = 'stored' | 'packed' | 'text';
 
 /** Which sessions are exported, and how. */
@@ -80,7 +82,8 @@ interface Turn {
 }
 
 /**
- * Reads sessions and gives them as they come, in the order of `ids` or of the provider's listing; what is deleted before its turn is left out of a listing.
+ * Reads sessions and gives them as they come, in the order of `ids` or of the provider's listing (of a provider without conditions in that of their ids, with all
+ * heads in memory); what is deleted before its turn is left out of a listing.
  * Failures of single sessions are in the results, with the codes of the provider, of `open`, and `STORE_GONE`, `STORE_MALFORMED`; `stored` proves nothing,
  * the other forms hold the seal, or else nothing but the header, against what the record says.
  *
@@ -99,7 +102,7 @@ export function exportMany(store: SessionStore, options: ExportOptions): AsyncIt
   if (ids !== undefined && prefix !== undefined) throw new TypeError('ids, prefix: expected one of them at most');
   checkCount('concurrency', concurrency, MAX_CONCURRENCY);
   checkCount('checkpointEvery', checkpointEvery, Number.MAX_SAFE_INTEGER);
-  return measureEach(parts.onMetric, 'getMany', signal === undefined ? {} : { signal }, (operation) =>
+  return measureEach(parts.onMetric, 'export', signal === undefined ? {} : { signal }, (operation) =>
     exportEach(parts, operation, { ...options, concurrency, checkpointEvery }),
   );
 }
@@ -165,12 +168,12 @@ async function readBatch(
   { form, ids }: ExportOptions,
 ): Promise<readonly Turn[]> {
   if ('error' in batch) return [{ item: batch, result: { id: null, status: 'rejected', reason: batch.error } }];
-  const records = await readRecords(
+  const found = await findAll(
     parts,
     operation,
     batch.map(({ id }) => id),
   );
-  const exported = await Promise.allSettled(batch.map(({ id }, at) => exportRecord(parts, operation, id, records[at]!, form)));
+  const exported = await Promise.allSettled(batch.map(({ id }, at) => exportFound(parts, operation, id, found[at]!, form)));
   return batch.map((item, at) => ({ item, result: resultOf(item, exported[at]!, ids === undefined) }));
 }
 
@@ -180,43 +183,56 @@ function resultOf({ id }: SessionItem, found: PromiseSettledResult<ExportedSessi
   return isListed ? null : { id, status: 'rejected', reason: gone('there is none under this id') };
 }
 
-async function readRecords(
-  parts: StoreParts,
-  operation: Operation,
-  ids: readonly string[],
-): Promise<PromiseSettledResult<StoredRecord | null>[]> {
+/** What is under each id, in order; of a provider with conditions read together. */
+async function findAll(parts: StoreParts, operation: Operation, ids: readonly string[]): Promise<PromiseSettledResult<Found | null>[]> {
+  const findEach = () => settleAll(operation, ids, (id) => findShown(parts, operation, id));
+  if (!(await hasConditions(parts, operation))) return findEach();
   try {
-    return await getRecords(
+    const records = await getRecords(
       parts,
       operation,
       ids.map((id) => keyOf(parts.prefix, id)),
     );
+    return Promise.allSettled(
+      records.map(async (one) => {
+        if (one.status === 'rejected') throw one.reason;
+        return one.value === null ? null : { record: one.value, facts: readFacts(one.value) };
+      }),
+    );
   } catch {
     // One id that is no key refuses the whole batch: each finds out for itself.
-    return settleAll(operation, ids, async (id) => {
-      const key = keyOf(parts.prefix, id);
-      return parts.retry.read(operation, () => parts.provider.get(key, operation.call));
-    });
+    return findEach();
   }
 }
 
 /** Null where there is nothing, or a tombstone. */
-async function exportRecord(
+async function exportFound(
   parts: StoreParts,
   operation: Operation,
   id: string,
-  found: PromiseSettledResult<StoredRecord | null>,
+  settled: PromiseSettledResult<Found | null>,
   form: ExportForm,
 ): Promise<ExportedSession | null> {
-  if (found.status === 'rejected') throw found.reason;
-  const record = found.value;
-  if (record === null) return null;
-  const { incarnation, revision, deletedAt } = readFacts(record);
-  if (deletedAt !== null) return null;
-  await refuseObjects(parts, operation, keyOf(parts.prefix, id));
-  operation.bytes += record.value.length;
-  const facts = { incarnation, revision, expiresAt: record.expiresAt };
-  return { id, bytes: form === 'stored' ? record.value : await openAs(parts, id, record.value, facts, form), facts };
+  if (settled.status === 'rejected') throw settled.reason;
+  const found = settled.value;
+  if (found === null || found.facts.deletedAt !== null) return null;
+  if ('merged' in found) return exportMerged(parts, id, found.merged, form);
+  const { incarnation, revision } = found.facts;
+  const { value, expiresAt } = found.record;
+  operation.bytes += value.length;
+  const facts = { incarnation, revision, expiresAt };
+  return { id, bytes: form === 'stored' ? value : await openAs(parts, id, value, facts, form), facts };
+}
+
+async function exportMerged(
+  parts: StoreParts,
+  id: string,
+  { session, expiresAt }: StoredSession,
+  form: ExportForm,
+): Promise<ExportedSession> {
+  const { incarnation, revision } = session;
+  const bytes = form === 'stored' ? (await encodeRecord(parts, session)).value : await encodeSession(session, { framing: form });
+  return { id, bytes, facts: { incarnation, revision, expiresAt } };
 }
 
 async function openAs(parts: StoreParts, id: string, value: Uint8Array, facts: SessionFacts, form: 'packed' | 'text'): Promise<Uint8Array> {

@@ -43,15 +43,8 @@ export interface SessionFacts {
   readonly expiresAt: number | null;
 }
 
-/** One blob that somebody has, and what has to be known beside it. */
-export interface ImportItem {
-  /** For results, progress and the checkpoint: a file name, or whatever the source calls it. */
-  readonly name: string;
-  /**
-   * A blob in either framing, clear or sealed, or what reads it when its turn has come: a read that fails is a failure of this item only. The bytes
-   * must not change before the result is there.
-   */
-  readonly bytes: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
+/** What is said of a blob beside it. */
+export interface ItemClaims {
   /** Of the session. A sealed blob needs it, since what it was sealed for has to be known (or `context`); a clear one says it itself, and must not say another. */
   readonly id?: string;
   /** What the store said that it comes from. A sealed blob that is not opened needs it; whoever reads the session proves it. */
@@ -60,6 +53,17 @@ export interface ImportItem {
   readonly tag?: Uint8Array;
   /** For whom and what it was sealed and tagged, where that is not the context of the store and the id: `{}` for a loose file. */
   readonly context?: SealContext;
+}
+
+/** One blob that somebody has, and what has to be known beside it. */
+export interface ImportItem extends ItemClaims {
+  /** For results, progress and the checkpoint: a file name, or whatever the source calls it. */
+  readonly name: string;
+  /**
+   * A blob in either framing, clear or sealed, or what reads it when its turn has come: a read that fails is a failure of this item only. The bytes
+   * must not change before the result is there.
+   */
+  readonly bytes: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
 }
 
 /** What items are held against. */
@@ -102,13 +106,13 @@ export function checkLevel(level: VerifyLevel): void {
  * - `KEY_MISSING`: a sealed item for a store without keys, or no MAC key;
  * - `ENVELOPE_CONTEXT`: sealed for another context, and not to be opened.
  */
-export async function checkItem(bytes: Uint8Array, item: ImportItem, options: CheckOptions): Promise<CheckedItem> {
+export async function checkItem(bytes: Uint8Array, item: ItemClaims, options: CheckOptions): Promise<CheckedItem> {
   if (!(bytes instanceof Uint8Array)) throw new TypeError('bytes: expected a Uint8Array');
   return isSealed(bytes) ? checkSealed(bytes, item, options) : checkClear(bytes, item, options);
 }
 
 /** The clear blob of an item that {@link checkItem} found good at the level `full`. Errors of {@link openSealed}. */
-export async function openItem(bytes: Uint8Array, item: ImportItem, checked: CheckedItem, options: CheckOptions): Promise<Uint8Array> {
+export async function openItem(bytes: Uint8Array, item: ItemClaims, checked: CheckedItem, options: CheckOptions): Promise<Uint8Array> {
   if (!checked.isSealed) return checked.blob;
   return (await openSealed(bytes, options.keys!, item.context ?? options.contextOf(checked.id))).plaintext;
 }
@@ -121,7 +125,7 @@ export function withRevision(blob: Uint8Array, revision: number): { readonly blo
   return { blob: concatenate([...head, blob.subarray(sectionsStart)]), schemaVersion: header.psp };
 }
 
-async function checkClear(bytes: Uint8Array, item: ImportItem, { level, macKeys, contextOf }: CheckOptions): Promise<CheckedItem> {
+async function checkClear(bytes: Uint8Array, item: ItemClaims, { level, macKeys, contextOf }: CheckOptions): Promise<CheckedItem> {
   const { tag, facts: said } = item;
   const frame = readFrame(bytes);
   const { id } = frame.header;
@@ -132,7 +136,7 @@ async function checkClear(bytes: Uint8Array, item: ImportItem, { level, macKeys,
   return { id, identity: bytes.subarray(0, frame.headerEnd), ...(await checkBlob(bytes, frame, level)), isSealed: false };
 }
 
-async function checkSealed(bytes: Uint8Array, item: ImportItem, options: CheckOptions): Promise<CheckedItem> {
+async function checkSealed(bytes: Uint8Array, item: ItemClaims, options: CheckOptions): Promise<CheckedItem> {
   const { tag, facts: said, id: saidId } = item;
   const { level, keys, macKeys } = options;
   const header = parseHeader(bytes);

@@ -7,9 +7,8 @@
 import type { RandomBytes } from '../envelope/random.ts';
 import { PspError } from '../errors.ts';
 import { toHex } from './hex.ts';
+import { formatMark, isPlace, MAX_AGAIN, readMark } from './mark-text.ts';
 
-/** So many failed items are remembered; after one more the mark stays where it is, and the next run looks again from there. */
-const MAX_AGAIN = 1000;
 const NONCE_BYTES = 32;
 
 interface Saved {
@@ -39,7 +38,7 @@ export class ImportMark {
 
   /** `plan` tells this import from others, `text` is what was saved, or null. */
   constructor(plan: string, text: string | null, random: RandomBytes) {
-    const saved = text === null ? null : readSaved(text, plan);
+    const saved = readSaved(text, plan);
     this.resumed = saved !== null;
     this.#plan = plan;
     this.#saved = saved ?? { nonce: toHex(random(NONCE_BYTES)), done: 0, last: null, again: [] };
@@ -79,10 +78,7 @@ export class ImportMark {
     const { nonce, done, last, again } = this.#saved;
     const left = again.filter((index) => index >= this.#done);
     const isBehind = this.#done < done;
-    return JSON.stringify({
-      type: 'psp-import',
-      version: 1,
-      plan: this.#plan,
+    return formatMark('import', this.#plan, {
       nonce,
       done: isBehind ? done : this.#done,
       last: isBehind ? last : this.#last,
@@ -97,22 +93,12 @@ function otherSource(): PspError {
 }
 
 /** Null for anything but a text of this import: beginning anew is always right. */
-function readSaved(text: string, plan: string): Saved | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const saved = value as ({ type?: unknown; version?: unknown; plan?: unknown } & Partial<Record<keyof Saved, unknown>>) | null;
-  if (saved?.type !== 'psp-import' || saved.version !== 1 || saved.plan !== plan) return null;
+function readSaved(text: string | null, plan: string): Saved | null {
+  const saved: Partial<Record<keyof Saved, unknown>> | null = readMark(text, 'import', plan);
+  if (saved === null) return null;
   const { nonce, done, last, again } = saved;
   if (typeof nonce !== 'string' || !/^[0-9a-f]{64}$/.test(nonce) || !isPlace(done)) return null;
   if (done === 0 ? last !== null : typeof last !== 'string') return null;
   if (!Array.isArray(again) || !again.every((index) => isPlace(index) && index < done)) return null;
   return { nonce, done, last: last as string | null, again };
-}
-
-function isPlace(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -3,87 +3,20 @@
  * go on. Every item ends with exactly one result, and counts as finished only when its write is durable.
  */
 
-import type { SyncMacKey } from '../envelope/engine/primitives.ts';
+import { decodeSession } from '../blob/decode.ts';
 import { syncEngine } from '../envelope/engine.ts';
-import type { MacKey } from '../envelope/key.ts';
 import { PspError, type PspErrorCode } from '../errors.ts';
-import type { RotationCheckpoint } from './checkpoint.ts';
-import { toHex } from './hex.ts';
-import { type CheckOptions, checkItem, openItem, type VerifyLevel, withRevision } from './import-check.ts';
-import { type ConflictRule, cannotRenew, type GroupItem, type Stored, storeGroup } from './import-group.ts';
+import { storeGroup } from './import-group.ts';
+import { ImportHelp } from './import-help.ts';
+import type { GroupItem, Stored } from './import-item.ts';
 import { ImportMark } from './import-mark.ts';
+import type { ImportPlan, ImportResult, ImportSummary } from './import-options.ts';
+import { type Preparation, type PreparedItem, prepareItem, readItem, renewItem } from './import-prepare.ts';
 import type { ItemSource, NumberedItem } from './import-source.ts';
 import { measure } from './metrics.ts';
 import { keyOf } from './namespace.ts';
 import type { StoreParts } from './parts.ts';
-import { contextFor, sealBlob } from './record.ts';
 import { Turns } from './turn.ts';
-
-/** How sessions are imported. */
-export interface ImportOptions {
-  /** How much is known of an item before it is stored; `full` when not given. The levels are listed in `import-check.ts` and in docs/import.md. */
-  readonly verify?: VerifyLevel;
-  /**
-   * Where a session of the id is there already: `skip` (when not given) keeps it, `replace` puts the item in its place, whatever life of the session it is.
-   * `merge` is `PROVIDER_UNSUPPORTED` as yet. What was deleted stays deleted: `STORE_GONE`, with every rule.
-   */
-  readonly onConflict?: ConflictRule | 'merge';
-  /** Items that are read and checked, and groups that are written, at once, 1 to 256; 4 when not given. */
-  readonly concurrency?: number;
-  /**
-   * The source is asked for nothing more while items of so many bytes are under way; 64 MiB when not given. So at most this, and one item for each of
-   * `concurrency`; memory about three times that.
-   */
-  readonly maxBytesInFlight?: number;
-  /** For tags. Without it `hashes` of a sealed item is `KEY_MISSING`, and tags of other items are not looked at. */
-  readonly macKey?: MacKey | readonly MacKey[];
-  /**
-   * Remembers how far the import has come, at its start, every `checkpointEvery` items (1,000 when not given) and when it ends early. The next run
-   * with the same store, options and source passes over what is finished; null is saved when all items were looked at.
-   */
-  readonly checkpoint?: RotationCheckpoint;
-  readonly checkpointEvery?: number;
-  /** Ends the import with the signal's reason; items under way are finished first. */
-  readonly signal?: AbortSignal;
-  /** Called when results have come. */
-  readonly onProgress?: (progress: ImportProgress) => void;
-}
-
-/** Counts of items, so far. */
-export interface ImportProgress {
-  readonly created: number;
-  readonly replaced: number;
-  /** Left out, because another session of the id is there. */
-  readonly kept: number;
-  /** Stored by an earlier run of this import, which was stopped before it could say so. */
-  readonly present: number;
-  readonly failed: number;
-  /** Passed over: an earlier run had finished them. */
-  readonly finishedBefore: number;
-  /** Of all items that were read. */
-  readonly bytes: number;
-}
-
-/** What an import did in all. */
-export interface ImportSummary extends ImportProgress {
-  /** How often each code was the failure; `UNEXPECTED` stands for errors without one. */
-  readonly failures: Readonly<Partial<Record<PspErrorCode | 'UNEXPECTED', number>>>;
-  /** Whether it went on from a checkpoint. */
-  readonly resumed: boolean;
-  /** False where its reader left before the end. */
-  readonly complete: boolean;
-}
-
-/** What became of one item. Results come in the order in which items end. */
-export type ImportResult = {
-  readonly name: string;
-  /** Of the session; null where the item does not say it. */
-  readonly id: string | null;
-} & PromiseSettledResult<Stored>;
-
-/** Options with nothing left open. */
-export type ImportPlan = ImportOptions &
-  Required<Pick<ImportOptions, 'verify' | 'concurrency' | 'maxBytesInFlight' | 'checkpointEvery'>> & { readonly onConflict: ConflictRule };
 
 /** A group is written when it has so many items, or so many bytes (the more while another is being written), or when it has waited so long. */
 const GROUP_ITEMS = 256;
@@ -94,7 +27,6 @@ const LINGER_MS = 50;
 const TURN_MS = 0.5;
 /** So many results wait for their reader before the source is asked for more. */
 const MAX_WAITING_RESULTS = 1024;
-const WRITE_ID_BYTES = 16;
 
 /** An item that is being looked at or written. */
 interface Taken extends NumberedItem {
@@ -117,16 +49,17 @@ export class ImportWork {
   readonly #parts: StoreParts;
   readonly #source: ItemSource;
   readonly #plan: ImportPlan;
-  readonly #check: CheckOptions;
   readonly #changed = new Bell();
   readonly #turns = new Turns(TURN_MS);
   readonly #stopped: Promise<void>;
-  readonly #counts = { created: 0, replaced: 0, kept: 0, present: 0, failed: 0, finishedBefore: 0, bytes: 0 };
+  readonly #counts = { created: 0, replaced: 0, merged: 0, kept: 0, present: 0, failed: 0, finishedBefore: 0, bytes: 0 };
   readonly #failures: Partial<Record<PspErrorCode | 'UNEXPECTED', number>> = {};
   readonly #results: ImportResult[] = [];
   #keepsResults = false;
   #mark!: ImportMark;
-  #mac!: SyncMacKey;
+  #preparation!: Preparation;
+  readonly #drift: GroupItem['drift'];
+  #help!: ImportHelp;
   #group: Group | null = null;
   #bytesInFlight = 0;
   /** Somebody waits for room: no group is to wait for more items. */
@@ -137,6 +70,8 @@ export class ImportWork {
   #saving: Promise<void> | null = null;
   #canSave = true;
   #failure: { readonly reason: unknown } | null = null;
+  /** Nothing more is given to threads. */
+  #hasTakenAll = false;
   /** Nothing new is begun. */
   #isStopped = false;
   #isOver = false;
@@ -147,8 +82,8 @@ export class ImportWork {
     this.#parts = parts;
     this.#source = source;
     this.#plan = plan;
-    const contextOf = (id: string) => contextFor(parts, id);
-    this.#check = { level: plan.verify, keys: parts.keys, macKeys: plan.macKey ?? null, contextOf };
+    const { maxDriftMs, restamp = false } = plan;
+    this.#drift = { ...(maxDriftMs === undefined ? {} : { maxDriftMs }), restamp };
     this.#stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
     });
@@ -195,28 +130,43 @@ export class ImportWork {
     const complete = !this.#isStopped;
     this.#isStopped = this.#isOver = true;
     if (this.#failure !== null) this.#end.reject(this.#failure.reason);
-    else this.#end.resolve({ ...this.#counts, failures: this.#failures, resumed: this.#mark.resumed, complete });
+    else {
+      const { used: threads, without: withoutThreads } = this.#help;
+      this.#end.resolve({ ...this.#counts, failures: this.#failures, resumed: this.#mark.resumed, complete, threads, withoutThreads });
+    }
     this.#changed.ring();
   }
 
   async #work(): Promise<void> {
-    const { checkpoint, concurrency, verify, onConflict } = this.#plan;
-    const { prefix, tenant = null, random } = this.#parts;
+    const { checkpoint, concurrency, verify, onConflict, macKey = null } = this.#plan;
+    const { prefix, tenant = null, random, keys } = this.#parts;
     const goal = JSON.stringify([prefix, tenant, verify, onConflict]);
     this.#mark = new ImportMark(goal, (await checkpoint?.load()) ?? null, random);
-    this.#mac = syncEngine().macKey('SHA-256', this.#mark.nonce);
+    const writeIds = syncEngine().macKey('SHA-256', this.#mark.nonce);
+    this.#preparation = { level: verify, macKeys: macKey, seal: { keys, tenant: this.#parts.tenant }, writeIds };
+    this.#help = new ImportHelp(this.#plan.threads, this.#preparation, this.#mark.nonce, () => this.#afterAnswer());
+    try {
+      await this.#takeAll(concurrency);
+    } finally {
+      this.#help.end();
+      writeIds.wipe();
+    }
+  }
+
+  async #takeAll(concurrency: number): Promise<void> {
     // Before the first write: what a run that is killed has written shall be known again.
     await this.#save(false);
     const workers = Array.from({ length: concurrency }, () => this.#takeItems());
     // A source that hangs does not keep an import from ending that was called off.
     await Promise.race([Promise.all(workers), this.#stopped]);
+    this.#hasTakenAll = true;
+    this.#help.flush();
     void this.#flush();
     while (this.#itemsInFlight > 0) await this.#changed.heard();
     await this.#source.leave();
     if (!this.#isStopped) this.#mark.expectWhole(this.#source.count);
     await this.#saving;
     await this.#save(!this.#isStopped);
-    this.#mac.wipe();
   }
 
   #stop(failure: { readonly reason: unknown } | null): void {
@@ -245,9 +195,13 @@ export class ImportWork {
   async #waitForRoom(): Promise<boolean> {
     for (;;) {
       this.#isFull = this.#bytesInFlight >= this.#plan.maxBytesInFlight || this.#results.length >= MAX_WAITING_RESULTS;
-      if (!this.#isFull || this.#isStopped) return !this.#isStopped;
-      // What waits for company would wait for ever.
-      void this.#flush();
+      const isWriting = this.#groupsInFlight >= this.#plan.concurrency;
+      if ((!this.#isFull && !isWriting) || this.#isStopped) return !this.#isStopped;
+      if (this.#isFull) {
+        // What waits for company would wait for ever.
+        this.#help.flush();
+        void this.#flush();
+      }
       await this.#changed.heard();
     }
   }
@@ -260,45 +214,72 @@ export class ImportWork {
       return;
     }
     this.#itemsInFlight++;
-    let prepared: GroupItem;
+    let bytes: Uint8Array;
     try {
-      prepared = await this.#prepare(taken);
+      bytes = typeof item.bytes === 'function' ? await item.bytes() : item.bytes;
     } catch (reason) {
-      this.#settle(taken, { status: 'rejected', reason });
-      await this.#report();
-      return;
+      return this.#fail(taken, reason);
     }
-    this.#group ??= this.#openGroup();
-    const { taken: list, items } = this.#group;
-    list.push(taken);
-    items.push(prepared);
-    this.#group.bytes += prepared.value.length;
-    const mostBytes = this.#groupsInFlight === 0 ? GROUP_BYTES : NEXT_GROUP_BYTES;
-    if (items.length >= GROUP_ITEMS || this.#group.bytes >= mostBytes || this.#isFull) await this.#flush();
-  }
-
-  /** Reads, checks and seals an item. */
-  async #prepare(taken: Taken): Promise<GroupItem> {
-    const { item } = taken;
-    const bytes = typeof item.bytes === 'function' ? await item.bytes() : item.bytes;
     taken.byteLength = bytes.length;
     this.#bytesInFlight += bytes.length;
     this.#counts.bytes += bytes.length;
-    const checked = await checkItem(bytes, item, this.#check);
-    const { id, facts, isSealed, blob, schemaVersion } = checked;
+    if (this.#help.offer(bytes, item, (prepared) => this.#takeAnswer(taken, bytes, prepared))) return;
+    await this.#prepareHere(taken, bytes);
+  }
+
+  async #prepareHere(taken: Taken, bytes: Uint8Array): Promise<void> {
+    try {
+      this.#addToGroup(taken, bytes, await this.#help.time(() => prepareItem(bytes, taken.item, this.#preparation)));
+    } catch (reason) {
+      return this.#fail(taken, reason);
+    }
+    if (this.#isGroupDue) await this.#flush();
+  }
+
+  /** What a thread found. What it gives back without a word fails here, if it does, with its reason. */
+  #takeAnswer(taken: Taken, bytes: Uint8Array, prepared: PreparedItem | null): void {
+    if (prepared === null) {
+      void this.#prepareHere(taken, bytes).then(() => this.#afterAnswer());
+      return;
+    }
+    try {
+      this.#addToGroup(taken, bytes, prepared);
+    } catch (reason) {
+      void this.#fail(taken, reason);
+    }
+  }
+
+  /** Some items came from a thread. Nobody waits for the group that they have filled: `#waitForRoom` counts those that are being written. */
+  #afterAnswer(): void {
+    if (this.#isGroupDue || this.#hasTakenAll) void this.#flush();
+  }
+
+  #addToGroup(taken: Taken, bytes: Uint8Array, { id, facts, writeId, value }: PreparedItem): void {
     taken.id = id;
-    const { incarnation, revision } = facts;
-    return {
-      key: keyOf(this.#parts.prefix, id),
-      facts,
-      writeId: toHex(this.#mac.sign(checked.identity).subarray(0, WRITE_ID_BYTES)),
-      value: isSealed ? blob : await sealBlob(this.#parts, blob, { id, incarnation, revision, schemaVersion: schemaVersion! }),
-      renew: async (next) => {
-        if (isSealed && this.#plan.verify !== 'full') throw cannotRenew();
-        const renewed = withRevision(await openItem(bytes, item, checked, this.#check), next);
-        return sealBlob(this.#parts, renewed.blob, { id, incarnation, revision: next, schemaVersion: renewed.schemaVersion });
-      },
-    };
+    const { item } = taken;
+    const key = keyOf(this.#parts.prefix, id);
+    this.#group ??= this.#openGroup();
+    const { taken: list, items } = this.#group;
+    list.push(taken);
+    const preparation = this.#preparation;
+    items.push({
+      ...{ key, facts, writeId, value },
+      renew: (revision) => renewItem(bytes, item, revision, preparation),
+      session: preparation.level === 'full' ? async () => decodeSession((await readItem(bytes, item, preparation)).blob) : null,
+      drift: this.#drift,
+    });
+    this.#group.bytes += value.length;
+  }
+
+  get #isGroupDue(): boolean {
+    if (this.#group === null) return false;
+    const mostBytes = this.#groupsInFlight === 0 ? GROUP_BYTES : NEXT_GROUP_BYTES;
+    return this.#isFull || this.#group.items.length >= GROUP_ITEMS || this.#group.bytes >= mostBytes;
+  }
+
+  async #fail(taken: Taken, reason: unknown): Promise<void> {
+    this.#settle(taken, { status: 'rejected', reason });
+    await this.#report();
   }
 
   #openGroup(): Group {
@@ -317,7 +298,7 @@ export class ImportWork {
     const { onConflict } = this.#plan;
     this.#turns.end();
     this.#groupsInFlight++;
-    const results = await measure(this.#parts.onMetric, 'putMany', {}, (operation) =>
+    const results = await measure(this.#parts.onMetric, 'import', {}, (operation) =>
       storeGroup(this.#parts, operation, group.items, onConflict),
     );
     this.#groupsInFlight--;

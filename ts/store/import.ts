@@ -5,17 +5,19 @@
  * `import-check.ts`, writes in `import-group.ts`, the checkpoint's text in `import-mark.ts`.
  */
 
-import { PspError } from '../errors.ts';
 import { checkLevel, type ImportItem } from './import-check.ts';
+import { MAX_THREADS } from './import-help.ts';
+import type { ImportOptions, ImportResult, ImportSummary } from './import-options.ts';
 import { ItemSource } from './import-source.ts';
-import { type ImportOptions, type ImportResult, type ImportSummary, ImportWork } from './import-work.ts';
+import { ImportWork } from './import-work.ts';
 import { partsOf } from './parts.ts';
 import { checkCount, MAX_CONCURRENCY } from './pool.ts';
 import type { SessionStore } from './store.ts';
 
 export type { ImportItem, SessionFacts, VerifyLevel } from './import-check.ts';
-export type { ImportOutcome, Stored } from './import-group.ts';
-export type { ImportOptions, ImportProgress, ImportResult, ImportSummary } from './import-work.ts';
+export type { WithoutThreads } from './import-help.ts';
+export type { ConflictRule, ImportOutcome, Stored } from './import-item.ts';
+export type { ImportOptions, ImportProgress, ImportResult, ImportSummary } from './import-options.ts';
 
 /**
  * An import: its results, and its summary. It begins when its results are iterated, once, or when the summary is asked for; then results that nobody
@@ -34,7 +36,7 @@ const DEFAULT_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
  * codes of `checkItem`, of the provider, and `STORE_GONE`, `STORE_CONFLICT`. The import itself fails with the reason of the signal, with what the source
  * or the checkpoint fails with, and with `STORE_MALFORMED` for a source that is not the one of the checkpoint.
  *
- * TypeError and RangeError for wrong arguments; `PROVIDER_UNSUPPORTED` for `merge`. With a provider without conditions items are looked at and written one
+ * TypeError and RangeError for wrong arguments. With a provider without conditions items are looked at and written one
  * by one, and the last writer wins.
  *
  * @example
@@ -56,11 +58,17 @@ export function importMany(
   } = options;
   const parts = partsOf(store);
   checkLevel(verify);
-  if (onConflict === 'merge') throw new PspError('PROVIDER_UNSUPPORTED', 'onConflict: sessions cannot be merged as yet');
-  if (onConflict !== 'skip' && onConflict !== 'replace') throw new TypeError('onConflict: expected skip or replace');
+  if (onConflict !== 'skip' && onConflict !== 'replace' && onConflict !== 'merge') {
+    throw new TypeError('onConflict: expected skip, replace or merge');
+  }
+  if (onConflict === 'merge' && verify !== 'full') throw new TypeError("onConflict: merge reads the sessions, and needs verify: 'full'");
+  const { maxDriftMs } = options;
+  if (maxDriftMs !== undefined && !(maxDriftMs >= 0)) throw new RangeError('maxDriftMs: expected milliseconds, not less than 0');
   checkCount('concurrency', concurrency, MAX_CONCURRENCY);
   checkCount('maxBytesInFlight', maxBytesInFlight, Number.MAX_SAFE_INTEGER);
   checkCount('checkpointEvery', checkpointEvery, Number.MAX_SAFE_INTEGER);
+  const { threads } = options;
+  if (threads !== undefined && threads !== 0) checkCount('threads', threads, MAX_THREADS);
   const plan = { ...options, verify, onConflict, concurrency, maxBytesInFlight, checkpointEvery };
   return new Doors(new ImportWork(parts, new ItemSource(source), plan));
 }

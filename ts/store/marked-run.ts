@@ -3,7 +3,8 @@
  * becomes of a failure, is the caller's.
  */
 
-import { type MarkedWork, type RotationCheckpoint, RunMark } from './checkpoint.ts';
+import { type RotationCheckpoint, RunMark } from './checkpoint.ts';
+import type { MarkedWork } from './mark-text.ts';
 import { checkCount, MAX_CONCURRENCY, takeAll } from './pool.ts';
 
 /** What all such runs take. */

@@ -20,8 +20,13 @@ export type StoreOperation =
   | 'update'
   | 'checkout'
   | 'commit'
+  | 'renew'
+  | 'close'
   | 'compact'
-  | 'sweep';
+  | 'sweep'
+  | 'import'
+  | 'export'
+  | 'transfer';
 
 /** One operation that has ended. */
 export interface StoreMetric {

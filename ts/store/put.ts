@@ -3,7 +3,8 @@
  */
 
 import type { Session } from '../session/session.ts';
-import type { RecordSeal, VersionOptions } from './record.ts';
+import type { StoreParts } from './parts.ts';
+import type { RecordContent, RecordSeal, VersionOptions } from './record.ts';
 import { encodeRecord } from './record.ts';
 import type { RecordFacts } from './record-facts.ts';
 import type { PutSessionOptions } from './store.ts';
@@ -32,13 +33,22 @@ export function nextRecord(to: RecordSeal, session: Session, revision: number, o
   return { incarnation: session.incarnation, revision, content: () => encodeRecord(to, { ...session, revision }, options) };
 }
 
-/** A tombstone of `ofMs` in the place of the session that is found; null where there is none. */
-export function decideDelete(deletedAt: number, expiresAt: number): (facts: RecordFacts | null) => NextRecord | null {
+/** A tombstone in the place of the session that is found; null where there is none. */
+export function decideDelete(parts: StoreParts): (facts: RecordFacts | null) => NextRecord | null {
+  const deletedAt = parts.now();
   return (facts) => {
     if (facts === null || facts.deletedAt !== null) return null;
-    const content = async () => ({ value: new Uint8Array(0), expiresAt });
-    return { incarnation: facts.incarnation, revision: facts.revision + 1, deletedAt, content };
+    return { incarnation: facts.incarnation, revision: facts.revision + 1, deletedAt, content: async () => tombstoneOf(parts, deletedAt) };
   };
+}
+
+/**
+ * The record of a session that was deleted then. Where there are no conditions it stays for ever: a commit that came to the service late may stand beside it as
+ * long, and would be the session again when nothing says that it has ended. `until` is when another store's tombstone ends.
+ */
+export function tombstoneOf({ provider, tombstoneMs }: StoreParts, deletedAt: number, until: number | null = null): RecordContent {
+  const expiresAt = provider.capabilities.conditionalPut ? (until ?? deletedAt + tombstoneMs) : null;
+  return { value: new Uint8Array(0), expiresAt };
 }
 
 /** `STORE_CONFLICT`: a session of another incarnation is there. */

@@ -4,18 +4,19 @@
  * process that is killed at any point leaves every blob whole, on its old keys or on the new ones, and the next run finds out which.
  */
 
-import { encodeContext, type SealContext } from '../envelope/context.ts';
+import type { SealContext } from '../envelope/context.ts';
 import { type Header, parseHeader } from '../envelope/header.ts';
-import { openSealed } from '../envelope/open.ts';
 import { peek } from '../envelope/peek.ts';
-import { reseal, rewrap } from '../envelope/rewrap.ts';
 import { PspError, type PspErrorCode } from '../errors.ts';
 import type { DamagedRecord, RecordHead, StorageProvider, StoredRecord } from '../provider.ts';
 import { type AuditEntry, type AuditLog, AuditWriter } from './audit.ts';
 import { toHex } from './hex.ts';
 import { checkRun, type RunOptions, startRun } from './marked-run.ts';
 import { holdsNoSession } from './record-facts.ts';
-import { demandReseal, planKeys, proveHeader, type RotationKeys, type RotationMode, type RotationPlan } from './rotation-keys.ts';
+import { isEqual, proveCurrent, rotateBlob } from './rotate-blob.ts';
+import { rotateObject } from './rotate-object.ts';
+import { planKeys, type RotationKeys, type RotationMode, type RotationPlan } from './rotation-keys.ts';
+import { sessionKeyOf } from './writer-object.ts';
 
 /** How a store is rotated. A record that is worked on takes about four times its size in memory. On a dry run nothing is written to the audit log either. */
 export interface RotateOptions extends RunOptions {
@@ -30,6 +31,12 @@ export interface RotateOptions extends RunOptions {
   readonly prefix?: string;
   /** Reseals also what is on the wanted keys already: their data keys may be those that an older rewrap kept. Goes with `reseal`. */
   readonly all?: boolean;
+  /**
+   * For a provider without conditions, which otherwise is `PROVIDER_UNSUPPORTED`: says that nobody has put a session there for two minutes, or will until the
+   * rotation has ended; a put would be lost. Workers may commit all the while, as soon as they seal with the new keys. Their commits are written anew beside the
+   * old ones, which a later run removes: run it again after twelve minutes, until nothing is `conflicted`.
+   */
+  readonly nobodyPuts?: boolean;
   /** Gets an entry for each record before that counts as finished. A log that fails ends the rotation. */
   readonly audit?: AuditLog;
   readonly onProgress?: (progress: RotationProgress) => void;
@@ -62,7 +69,7 @@ export interface RotationResult {
   readonly done: number;
   /** Records that needed nothing: on the wanted keys already, or gone since they were listed. */
   readonly skipped: number;
-  /** Records that others wrote again and again meanwhile; run it once more. */
+  /** Records that others wrote again and again meanwhile, and commits whose copy is too young to stand for them (`nobodyPuts`); run it once more. */
   readonly conflicted: number;
   readonly failed: readonly RotationFailure[];
   /** Whether the run went on from a checkpoint: then it did not look at what earlier ones finished. */
@@ -78,9 +85,9 @@ const MAX_ATTEMPTS = 5;
  * stops nothing else; whoever writes meanwhile must seal with the new keys, or the next run finds his record.
  *
  * TypeError and RangeError for wrong arguments; `KEY_STATE`: a rewrap, though the ring has a key that was revoked as compromised;
- * `KEY_EXPIRED`: the primary seals no more; `PROVIDER_UNSUPPORTED`: the provider has no conditional put (then transfer the sessions into a store with
- * other keys: `transferAll`); what opening and the listing of the provider, the audit log or the checkpoint fail with; the reason of the
- * signal. In the last three cases records that are under way are finished first. All other failures are in the result.
+ * `KEY_EXPIRED`: the primary seals no more; `PROVIDER_UNSUPPORTED`: the provider has no conditional put, and `nobodyPuts` does not say that this does no harm
+ * (`transferAll` into a store with other keys needs no such promise); what opening and the listing of the provider, the audit log or the checkpoint fail with;
+ * the reason of the signal. In the last three cases records that are under way are finished first. All other failures are in the result.
  *
  * Memory: the keys of all records, and four times the size of those under way. Time: a rewrap reads and writes each record, which is most of
  * it; a reseal also opens each twice and seals it.
@@ -90,13 +97,13 @@ const MAX_ATTEMPTS = 5;
  * const { done, failed } = await rotateStore(provider, ring, { mode: 'rewrap' });
  */
 export async function rotateStore(provider: StorageProvider, keys: RotationKeys, options: RotateOptions): Promise<RotationResult> {
-  const { mode, prefix = '', all = false, dryRun = false, now = Date.now, signal } = options;
+  const { mode, prefix = '', all = false, dryRun = false, nobodyPuts = false, now = Date.now, signal } = options;
   if (mode !== 'rewrap' && mode !== 'reseal') throw new TypeError('mode: expected rewrap or reseal');
   if (all && mode !== 'reseal') throw new TypeError('all: expected mode reseal with it, since a rewrap to the same keys changes nothing');
   checkRun(options);
   const plan = planKeys(keys, mode, now());
   await provider.open(signal === undefined ? {} : { signal });
-  if (!provider.capabilities.conditionalPut) {
+  if (!provider.capabilities.conditionalPut && !nobodyPuts) {
     const message = `rotation: ${provider.name} has no conditional put, so a session that is stored meanwhile could be lost`;
     throw new PspError('PROVIDER_UNSUPPORTED', message);
   }
@@ -161,6 +168,12 @@ async function rotateRecord(provider: StorageProvider, key: string, plan: Rotati
       const header = parseHeader(record.value);
       seen = { header };
       const context = await options.contextOf?.(key, record.metadata);
+      const sessionKey = provider.capabilities.conditionalPut ? null : sessionKeyOf(key);
+      if (sessionKey !== null) {
+        const { mode, all = false, dryRun = false, now = Date.now } = options;
+        const outcome = await rotateObject({ provider, plan, mode, all, dryRun, now }, sessionKey, record, header, context);
+        return { outcome: outcome === 'waits' ? 'conflicted' : outcome === 'ended' ? 'skipped' : outcome, seen };
+      }
       const isOurs = plan.isCurrent(header) && (wrote !== null || options.all !== true);
       if (isOurs) {
         await proveCurrent(record.value, plan, context);
@@ -182,41 +195,12 @@ async function rotateRecord(provider: StorageProvider, key: string, plan: Rotati
   }
 }
 
-/**
- * That a header which claims to be on the targets is authentic. Only for keys at hand: a key service or a passphrase would make it dear to
- * find out that there is nothing to do.
- */
-async function proveCurrent(sealed: Uint8Array, plan: RotationPlan, context: SealContext | undefined): Promise<void> {
-  const encoded = context === undefined ? null : encodeContext(context);
-  for (const key of plan.localTargets) await proveHeader(sealed, key, encoded);
-}
-
-/** The blob on its new keys, opened once more by each of them: what is put is known to open. */
-async function rotateBlob(
-  sealed: Uint8Array,
-  header: Header,
-  plan: RotationPlan,
-  mode: RotationMode,
-  context: SealContext | undefined,
-): Promise<Uint8Array> {
-  const compromised = plan.findCompromised(header);
-  if (mode === 'rewrap' && compromised !== null) throw demandReseal(compromised);
-  const rotated =
-    mode === 'rewrap'
-      ? await rewrap(sealed, plan.openers, plan.targets, context)
-      : await reseal(sealed, plan.openers, plan.targets, context ?? {});
-  const encoded = context === undefined ? null : encodeContext(context);
-  for (const key of plan.targets) await proveHeader(rotated, key, encoded);
-  // A rewrap has moved the payload's bytes; a reseal has made new ones.
-  if (mode === 'reseal') (await openSealed(rotated, plan.targets[0]!, context ?? {})).plaintext.fill(0);
-  return rotated;
-}
-
 /** The head of the new record, or null when the version that was read is no more. */
 async function putInPlace(provider: StorageProvider, record: StoredRecord, value: Uint8Array): Promise<RecordHead | null> {
   const { key, version, metadata, expiresAt } = record;
   try {
-    return await provider.put(key, value, { ifMatch: version, metadata, ...(expiresAt === null ? {} : { expiresAt }) });
+    const condition = provider.capabilities.conditionalPut ? { ifMatch: version } : {};
+    return await provider.put(key, value, { ...condition, metadata, ...(expiresAt === null ? {} : { expiresAt }) });
   } catch (error) {
     if (error instanceof PspError && error.code === 'PROVIDER_CONFLICT') return null;
     throw error;
@@ -256,8 +240,4 @@ function entryOf(
   const reason = code === null ? {} : { code };
   const renewed = outcome === 'done' && newBlobId !== undefined ? { newBlobId } : {};
   return { timeMs, mode, outcome, ...reason, blobId, ...renewed, from, to };
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

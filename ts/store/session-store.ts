@@ -24,13 +24,14 @@ import { Retry } from './retry.ts';
 import type { ChangeSession, SessionStore, SessionStoreOptions, StoreCallOptions, StoredSession, UpdateOptions } from './store.ts';
 import { conflict, demandConditions, gone, writeRecord } from './write.ts';
 import { sessionKeyOf } from './writer-object.ts';
-import { hasConditions, writersOf } from './writers.ts';
+import { demandEpoch, hasConditions, readShown, writersOf } from './writers.ts';
 
 export { type AuditEntry, type AuditLog, type AuditOutcome, type VerifiedAudit, verifyAudit } from './audit.ts';
 export type { RotationCheckpoint } from './checkpoint.ts';
 export { type CopyFailure, type CopyOptions, type CopyProgress, type CopyResult, copyAll } from './copy.ts';
 export { type ExportedSession, type ExportForm, type ExportOptions, type ExportProgress, type ExportResult, exportMany } from './export.ts';
 export {
+  type ConflictRule,
   type ImportItem,
   type ImportOptions,
   type ImportOutcome,
@@ -41,6 +42,7 @@ export {
   importMany,
   type Stored,
   type VerifyLevel,
+  type WithoutThreads,
 } from './import.ts';
 export type { RunOptions } from './marked-run.ts';
 export type { StoreMetric, StoreOperation } from './metrics.ts';
@@ -117,17 +119,12 @@ function storeOf(parts: StoreParts): SessionStore {
   const { provider, prefix, retry, onMetric, random } = parts;
   const writers = writersOf(parts);
   const shelf: Shelf = {
-    read: readAt,
+    read: (operation, id) => readShown(parts, operation, id),
     replace: async (operation, id, merge) => {
       if (!(await hasConditions(parts, operation))) return writers.replace(operation, id, merge);
       return updateAt(parts, operation, id, merge, {});
     },
   };
-
-  async function readAt(operation: Operation, id: string, minRevision?: number): Promise<StoredSession | null> {
-    if (!(await hasConditions(parts, operation))) return writers.read(operation, id, minRevision);
-    return (await readSession(parts, operation, id, minRevision))?.stored ?? null;
-  }
 
   function run<T>(name: StoreOperation, options: StoreCallOptions, work: (operation: Operation) => Promise<T>): Promise<T> {
     return measure(onMetric, name, options, work);
@@ -136,9 +133,7 @@ function storeOf(parts: StoreParts): SessionStore {
   async function deleteAt(operation: Operation, id: string, ifMatch?: StoredSession['version']): Promise<boolean> {
     const key = keyOf(prefix, id);
     if (!(await hasConditions(parts, operation))) return writers.delete(operation, id);
-    const deletedAt = parts.now();
-    const decide = decideDelete(deletedAt, deletedAt + parts.tombstoneMs);
-    return (await writeRecord(parts, operation, { key, decide, ifMatch })) !== null;
+    return (await writeRecord(parts, operation, { key, decide: decideDelete(parts), ifMatch })) !== null;
   }
 
   const store: SessionStore = {
@@ -151,12 +146,13 @@ function storeOf(parts: StoreParts): SessionStore {
         if (ifMatch !== undefined && ifNoneMatch !== undefined) throw new TypeError('put: ifMatch and ifNoneMatch exclude each other');
         const key = keyOf(prefix, session.id);
         if (ifMatch !== undefined || ifNoneMatch !== undefined) await demandConditions(parts, operation, 'a put with a condition');
+        await demandEpoch(parts, operation, session);
         // What is to be new is tried first, and looked at only where something is there.
         const seen = ifNoneMatch === undefined ? {} : { seen: null };
         return (await writeRecord(parts, operation, { key, ifMatch, decide: decidePut(parts, session, options), ...seen }))!;
       }),
 
-    get: (id, options = {}) => run('get', options, (operation) => readAt(operation, id, options.minRevision)),
+    get: (id, options = {}) => run('get', options, (operation) => readShown(parts, operation, id, options.minRevision)),
 
     head: (id, options = {}) =>
       run('head', options, async (operation) => {
@@ -198,7 +194,7 @@ function storeOf(parts: StoreParts): SessionStore {
     putMany: (sessions, options = {}) =>
       run('putMany', options, async (operation) => {
         if (options.ifNoneMatch !== undefined) await demandConditions(parts, operation, 'a put with a condition');
-        return putSessions(parts, operation, sessions, options);
+        return putSessions(parts, operation, sessions, options, (session) => demandEpoch(parts, operation, session));
       }),
 
     deleteMany: (ids, options = {}) =>

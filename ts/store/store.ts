@@ -7,7 +7,8 @@ import type { SealContext } from '../envelope/context.ts';
 import type { RandomBytes } from '../envelope/random.ts';
 import type { KeySource } from '../envelope/wrap.ts';
 import type { PspError } from '../errors.ts';
-import type { UnknownAbsence } from '../merge/operations.ts';
+import type { ObservedChange, UnknownAbsence } from '../merge/operations.ts';
+import type { ParkedEntry } from '../merge/rebuild.ts';
 import type { Conflict, ResolveOptions } from '../merge/resolve.ts';
 import type { CallOptions, StorageProvider, SweepReport, Version } from '../provider.ts';
 import type { Session } from '../session/session.ts';
@@ -33,7 +34,10 @@ export interface SessionStoreOptions {
   readonly random?: RandomBytes;
   /** Called after every operation. What it throws is thrown at the platform, not into the operation. */
   readonly onMetric?: (metric: StoreMetric) => void;
-  /** How long a deleted session is remembered, in milliseconds; 30 days when not given. A writer that was away for longer can bring it back. */
+  /**
+   * How long a deleted session is remembered, in milliseconds; 30 days when not given. A writer that was away for longer can bring it back. With a provider
+   * without conditions it is remembered until it is purged.
+   */
   readonly tombstoneMs?: number;
 }
 
@@ -129,7 +133,7 @@ export interface CheckoutDriver<Restored> {
     readonly origins: readonly string[];
     readonly now: () => number;
     readonly signal?: AbortSignal;
-  }): Promise<{ readonly session: Session }>;
+  }): Promise<{ readonly session: Session; readonly observed?: readonly ObservedChange[] }>;
   restore(session: Session, options: { readonly now: () => number; readonly signal?: AbortSignal }): Promise<Restored>;
 }
 
@@ -148,9 +152,12 @@ export interface CheckoutOptions extends StoreCallOptions {
 export interface CommitOptions extends StoreCallOptions {
   /**
    * What the session is now, of somebody who worked on it without a browser: everything counts, and what is missing was deleted, but for what others
-   * added since the last commit. Build it on `session` of the checkout or of the last commit.
+   * added since the last commit. Build it on `session` of the checkout or of the last commit: its `mergeState` says what you had seen. One without it, or with an
+   * older one, deletes only what this worker had brought or taken out itself.
    */
   readonly session?: Session;
+  /** When changes since the last commit happened, of which the worker knows it (law M10); beside those that the driver's capture tells. */
+  readonly observed?: readonly ObservedChange[];
   /** How far ahead of the store's clock a worker's stamps may be, in milliseconds; those further ahead are put at its time (law M7). Default: five minutes. */
   readonly maxDriftMs?: number;
 }
@@ -164,6 +171,8 @@ export interface Commit extends StoredSession {
   readonly unknown: readonly UnknownAbsence[];
   /** Where several wrote at the same time and the rule wants it to be known. */
   readonly conflicts: readonly Conflict[];
+  /** What is stored and not shown, since it would not be valid beside the rest: the loser of a generated key or of a unique index, and the like (law M13). */
+  readonly parked: readonly ParkedEntry[];
   /** Whether the lease was still this worker's; null without one. The commit was made all the same. */
   readonly lease: 'held' | 'stale' | null;
 }
@@ -207,7 +216,9 @@ export interface Checkout {
  * 6. What was opened decides: a record whose metadata says otherwise is `STORE_MALFORMED`.
  *
  * With a provider that has no conditions (`capabilities.conditionalPut`), `ifMatch`, `ifNoneMatch` and `update` are `PROVIDER_UNSUPPORTED`, and a plain
- * put is the last writer's: guarantees 2, 3 and 5 hold only as far as its reads are fresh and nobody writes at the same time.
+ * put is the last writer's: guarantees 2, 3 and 5 hold only as far as its reads are fresh and nobody writes at the same time. What checkouts commit is kept from
+ * all (law M19, `writers.ts`): it stands beside the record, and every read, export and transfer shows both together. A put whose session was compacted
+ * elsewhere since (law M6) is `MERGE_EPOCH`.
  *
  * A record expires when everything in its session has (`storeExpiry`, with its minute of skew); until then `get` gives what was put,
  * expired members too: `withoutExpired` filters. An expired session leaves no tombstone.

@@ -8,17 +8,17 @@ import { PspError, type PspErrorCode } from '../errors.ts';
 import type { CallOptions } from '../provider.ts';
 import { SCHEMA_VERSION, type Session } from '../session/session.ts';
 import { downgradeSession, isLossy, type VersionLoss } from '../session/upgrade.ts';
-import { listRecords } from './list.ts';
 import { checkRun, type RunOptions, startRun } from './marked-run.ts';
-import { Operation } from './metrics.ts';
+import { measure, type Operation, type StoreMetric } from './metrics.ts';
 import { keyOf } from './namespace.ts';
-import { openProvider, partsOf, readHead, type StoreParts } from './parts.ts';
-import { anotherIncarnation, nextRecord } from './put.ts';
+import { openProvider, partsOf, type StoreParts } from './parts.ts';
+import { anotherIncarnation, nextRecord, tombstoneOf } from './put.ts';
 import { decodeStored } from './read.ts';
-import { hasEnded, type RecordFacts, readFacts } from './record-facts.ts';
+import { hasEnded, type RecordFacts } from './record-facts.ts';
 import type { DamagedSession, SessionStore } from './store.ts';
-import { type NextRecord, refuseEnded, writeRecord } from './write.ts';
-import { refuseObjects } from './writer-list.ts';
+import { lookUp, type NextRecord, refuseEnded, writeRecord } from './write.ts';
+import { listIds } from './writer-list.ts';
+import { demandEpoch, type Found, findShown } from './writers.ts';
 
 /** What becomes of each session of a transfer. */
 export interface TransferChoices {
@@ -99,11 +99,13 @@ export async function transferSession(
   options: TransferOptions = {},
 ): Promise<SessionTransfer> {
   checkConflict(options);
-  const transfer = new Transfer(partsOf(from), partsOf(to), new Operation(options), options, options.dryRun ?? false);
-  await transfer.open();
-  const taken = await transfer.take(id);
-  if (taken.outcome === 'lossy' && options.dryRun !== true) throw lossy(taken.losses);
-  return taken;
+  return measure(hookOf(partsOf(from), partsOf(to)), 'transfer', options, async (operation) => {
+    const transfer = new Transfer(partsOf(from), partsOf(to), operation, options, options.dryRun ?? false);
+    await transfer.open();
+    const taken = await transfer.take(id);
+    if (taken.outcome === 'lossy' && options.dryRun !== true) throw lossy(taken.losses);
+    return taken;
+  });
 }
 
 /**
@@ -116,20 +118,39 @@ export async function transferSession(
  * const { done, failed, losses } = await transferAll(old, next, { dryRun: true });
  */
 export async function transferAll(from: SessionStore, to: SessionStore, options: TransferAllOptions = {}): Promise<TransferResult> {
-  const { prefix = '', version = SCHEMA_VERSION, allowLoss = false, onConflict = 'fail', signal, dryRun = false } = options;
   checkConflict(options);
   checkRun(options);
-  const operation = new Operation(signal === undefined ? {} : { signal });
+  const { signal } = options;
+  return measure(hookOf(partsOf(from), partsOf(to)), 'transfer', signal === undefined ? {} : { signal }, (operation) =>
+    transferEach(from, to, operation, options),
+  );
+}
+
+/** Both stores are told, once. */
+function hookOf({ onMetric: a }: StoreParts, { onMetric: b }: StoreParts): ((metric: StoreMetric) => void) | undefined {
+  if (a === undefined || b === undefined || a === b) return a ?? b;
+  return (metric) => {
+    queueMicrotask(() => b(metric));
+    a(metric);
+  };
+}
+
+async function transferEach(
+  from: SessionStore,
+  to: SessionStore,
+  operation: Operation,
+  options: TransferAllOptions,
+): Promise<TransferResult> {
+  const { prefix = '', version = SCHEMA_VERSION, allowLoss = false, onConflict = 'fail', signal, dryRun = false } = options;
   const transfer = new Transfer(partsOf(from), partsOf(to), operation, options, dryRun);
   await transfer.open();
 
   const failed: TransferFailure[] = [];
-  const ids = new Set<string>();
   const report = ({ key, error }: DamagedSession): void => void failed.push({ id: null, key, code: error.code, error });
-  for await (const { id } of listRecords(partsOf(from), operation, prefix, report)) ids.add(id);
+  const ids = await listIds(partsOf(from), operation, prefix, report);
 
   const plan = JSON.stringify([from.namespace, to.namespace, prefix, version, allowLoss, onConflict]);
-  const run = await startRun('transfer', plan, [...ids], options);
+  const run = await startRun('transfer', plan, ids, options);
   const tally = { done: 0, present: 0, skipped: 0 };
   const losses: { id: string; losses: readonly VersionLoss[] }[] = [];
   await run.finish(async (id) => {
@@ -172,17 +193,23 @@ class Transfer {
   }
 
   async take(id: string): Promise<SessionTransfer> {
-    const key = keyOf(this.#from.prefix, id);
-    const record = await this.#from.retry.read(this.#operation, () => this.#from.provider.get(key, this.#operation.call));
-    if (record === null) return { outcome: 'skipped', losses: [] };
-    const facts = readFacts(record);
-    const read = await decodeStored(this.#from, this.#operation, id, record);
-    if (read === null) return this.#write(id, (found) => this.#decideTombstone(facts, record.expiresAt, found), []);
-    await refuseObjects(this.#from, this.#operation, key);
-    const { session } = read.stored;
+    const there = await findShown(this.#from, this.#operation, id);
+    if (there === null) return { outcome: 'skipped', losses: [] };
+    const { facts } = there;
+    const session = await this.#open(id, there);
+    if (session === null) {
+      const { expiresAt } = (there as Extract<Found, { record: unknown }>).record;
+      return this.#write(id, (found) => this.#decideTombstone(facts, expiresAt, found), []);
+    }
     const losses = await this.#findLosses(session);
     if (losses.some(isLossy) && this.#choices.allowLoss !== true) return { outcome: 'lossy', losses };
     return this.#write(id, (found) => this.#decideSession(session, facts, found), losses);
+  }
+
+  /** Null for a tombstone. */
+  async #open(id: string, there: Found): Promise<Session | null> {
+    if ('merged' in there) return there.merged.session;
+    return (await decodeStored(this.#from, this.#operation, id, there.record))?.stored.session ?? null;
   }
 
   /** Writes what `decide` gives, where that is not the reason to write nothing. */
@@ -199,8 +226,8 @@ class Transfer {
       return typeof next === 'string' ? null : next;
     };
     if (this.#dryRun) {
-      const head = await readHead(this.#to, this.#operation, key);
-      decideNext(head === null ? null : readFacts(head));
+      const next = decideNext(await lookUp(this.#to, this.#operation, key));
+      if (next !== null && next.deletedAt === undefined) await next.content();
     } else {
       await writeRecord(this.#to, this.#operation, { key, decide: decideNext });
     }
@@ -219,7 +246,12 @@ class Transfer {
         if (onConflict === 'fail') throw anotherIncarnation();
       }
     }
-    return { ...nextRecord(this.#to, session, revision, this.#choices), ended: source.ended };
+    const next = nextRecord(this.#to, session, revision, this.#choices);
+    const content = async () => {
+      await demandEpoch(this.#to, this.#operation, session);
+      return next.content();
+    };
+    return { ...next, content, ended: source.ended };
   }
 
   #decideTombstone(source: RecordFacts, expiresAt: number | null, found: RecordFacts | null): NextRecord | 'present' | 'skipped' {
@@ -228,8 +260,7 @@ class Transfer {
     if (found !== null && hasEnded(found, incarnation)) return 'present';
     if (found !== null && found.incarnation !== incarnation) return 'skipped';
     const revision = Math.max(source.revision, found?.revision ?? 0);
-    const content = async () => ({ value: new Uint8Array(0), expiresAt: expiresAt ?? deletedAt + this.#to.tombstoneMs });
-    return { incarnation, revision, deletedAt, ended, content };
+    return { incarnation, revision, deletedAt, ended, content: async () => tombstoneOf(this.#to, deletedAt, expiresAt) };
   }
 
   async #findLosses(session: Session): Promise<readonly VersionLoss[]> {

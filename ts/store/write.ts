@@ -21,6 +21,8 @@ import {
   readFacts,
 } from './record-facts.ts';
 import type { StoredVersion } from './store.ts';
+import { listObjects } from './writer-list.ts';
+import { shownFacts } from './writer-object.ts';
 
 /** What stands under the key. */
 export interface Seen {
@@ -43,7 +45,10 @@ export interface NextRecord {
 /** A write. */
 export interface RecordWrite {
   readonly key: string;
-  /** Refuses by throwing, or null: there is nothing to be written. Called anew when something else stands there. */
+  /**
+   * Refuses by throwing, or null: there is nothing to be written. Called anew when something else stands there. In a provider without conditions `facts` are
+   * those of the record and the commits beside it together.
+   */
   readonly decide: (facts: RecordFacts | null) => NextRecord | null;
   /** The version that has to be there: else `STORE_CONFLICT`, or what `decide` says of nothing and of a tombstone. */
   readonly ifMatch?: Version | undefined;
@@ -77,10 +82,11 @@ export async function writeRecord(parts: StoreParts, operation: Operation, write
     seen = seen === undefined ? await writer.look() : seen;
     const made = writer.findIn(seen);
     if (made !== null) return made;
-    const next = decide(seen?.facts ?? null);
+    const facts = await factsBeside(parts, operation, key, seen?.facts ?? null);
+    const next = decide(facts);
     if (next === null) return null;
     if (ifMatch !== undefined && seen?.version !== ifMatch) throw changedMeanwhile();
-    const head = await writer.tryPut(seen, next);
+    const head = await writer.tryPut(seen?.version ?? null, facts, next);
     if (typeof head !== 'string') return { version: head.version, revision: next.revision, expiresAt: head.expiresAt };
     // Who knew what was there wants to read it anew, not the reason.
     if (head === 'lost' && write.seen != null && ifMatch !== undefined && !writer.isUncertain) throw changedMeanwhile();
@@ -126,15 +132,18 @@ class Writer {
     return { version, revision, expiresAt: content.expiresAt };
   }
 
-  /** The head; or why the record has to be looked at: the race was `lost`, or the call `failed`. Rejects when that would not help. */
-  async tryPut(seen: Seen | null, next: NextRecord): Promise<RecordHead | 'lost' | 'failed'> {
+  /**
+   * Puts in the place of the version `seen`, of which `found` is known (null: of nothing). The head; or why the record has to be looked at: the race was `lost`,
+   * or the call `failed`. Rejects when that would not help.
+   */
+  async tryPut(seen: Version | null, found: RecordFacts | null, next: NextRecord): Promise<RecordHead | 'lost' | 'failed'> {
     if (!Number.isSafeInteger(next.revision)) throw malformed('its revision cannot rise any more');
     if (this.#made?.revision !== next.revision) this.#made = { revision: next.revision, content: await next.content() };
     const { provider, retry } = this.#parts;
     const { content: _content, ...named } = next;
     const { value, expiresAt } = this.#made.content;
-    const facts = follow(seen?.facts ?? null, { ...named, writeId: this.#writeId });
-    const condition = seen === null ? ({ ifNoneMatch: '*' } as const) : { ifMatch: seen.version };
+    const facts = follow(found, { ...named, writeId: this.#writeId });
+    const condition = seen === null ? ({ ifNoneMatch: '*' } as const) : { ifMatch: seen };
     this.#operation.bytes += value.length;
     try {
       return await provider.put(this.#key, value, {
@@ -183,6 +192,16 @@ class Writer {
 /** Whether a write that failed like this may have been made all the same. */
 export function mayHaveHappened(error: unknown): boolean {
   return error instanceof PspError && (error.code === 'PROVIDER_UNAVAILABLE' || error.code === 'PROVIDER_TIMEOUT');
+}
+
+/** What is found under a key, for who decides what may stand there: null for nothing. */
+export async function lookUp(parts: StoreParts, operation: Operation, key: string): Promise<RecordFacts | null> {
+  return factsBeside(parts, operation, key, seenOf(await readHead(parts, operation, key))?.facts ?? null);
+}
+
+/** What the record says; in a provider without conditions, together with the commits that stand beside it. */
+async function factsBeside(parts: StoreParts, operation: Operation, key: string, record: RecordFacts | null): Promise<RecordFacts | null> {
+  return parts.provider.capabilities.conditionalPut ? record : shownFacts(record, await listObjects(parts, operation, key));
 }
 
 /** What a head says stands there. */

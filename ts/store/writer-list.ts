@@ -4,7 +4,7 @@
  */
 import { PspError } from '../errors.ts';
 import type { RecordHead } from '../provider.ts';
-import { headOf } from './list.ts';
+import { headOf, listRecords } from './list.ts';
 import type { Operation } from './metrics.ts';
 import { escapeId, idOf } from './namespace.ts';
 import type { StoreParts } from './parts.ts';
@@ -29,17 +29,6 @@ export async function listObjects(parts: StoreParts, operation: Operation, sessi
     if (sessionKeyOf(head.key) === sessionKey) objects.set(head.key, readObject(head));
   }
   return [...objects.values()];
-}
-
-/**
- * For who takes records along as they are: `PROVIDER_UNSUPPORTED` where commits stand beside the one of the session at `sessionKey`, in a provider without
- * conditions. They would be left behind.
- */
-export async function refuseObjects(parts: StoreParts, operation: Operation, sessionKey: string): Promise<void> {
-  if (parts.provider.capabilities.conditionalPut || (await listObjects(parts, operation, sessionKey)).length === 0) return;
-  const message =
-    'store: workers have committed to this session, and their commits stand beside its record, which cannot go without them: use get and put';
-  throw new PspError('PROVIDER_UNSUPPORTED', message);
 }
 
 /** The head of the session that a record (null: none) and objects show together: the newest one's, with the latest expiry of all. Null: none. */
@@ -74,23 +63,58 @@ export async function* listMerged(parts: StoreParts, operation: Operation, optio
     if (onDamaged === undefined) errors.push(record.error);
     else onDamaged(record);
   };
-  const sessions = new Map<string, Gathered>();
-  for await (const head of listAll(parts, operation, parts.prefix + escapeId(prefix), report)) {
-    try {
-      gather(parts.prefix, head, sessions);
-    } catch (error) {
-      if (!(error instanceof PspError)) throw error;
-      report({ key: head.key, error });
-    }
-  }
   let left = limit;
-  for (const [id, { record, objects }] of sessions) {
-    const head = mergeHeads(id, record, [...objects.values()]);
-    if (head === null) continue;
+  for (const head of await listShown(parts, operation, prefix, report)) {
     yield head;
     if (--left === 0) return;
   }
   if (errors[0] !== undefined) throw errors[0];
+}
+
+/** The heads of all sessions whose ids start with `prefix`, in a provider without conditions. Damaged records are told, and left out. */
+export async function listShown(
+  parts: StoreParts,
+  operation: Operation,
+  prefix: string,
+  onDamaged: (record: DamagedSession) => void,
+): Promise<SessionHead[]> {
+  const heads: SessionHead[] = [];
+  for (const [id, { record, objects }] of await gatherAll(parts, operation, prefix, onDamaged)) {
+    const head = mergeHeads(id, record, [...objects.values()]);
+    if (head !== null) heads.push(head);
+  }
+  return heads;
+}
+
+/** The ids of all that a store holds, tombstones too, whatever its provider can; each once. */
+export async function listIds(
+  parts: StoreParts,
+  operation: Operation,
+  prefix: string,
+  onDamaged: (record: DamagedSession) => void,
+): Promise<string[]> {
+  if (!parts.provider.capabilities.conditionalPut) return [...(await gatherAll(parts, operation, prefix, onDamaged)).keys()];
+  const ids = new Set<string>();
+  for await (const { id } of listRecords(parts, operation, prefix, onDamaged)) ids.add(id);
+  return [...ids];
+}
+
+async function gatherAll(
+  parts: StoreParts,
+  operation: Operation,
+  prefix: string,
+  onDamaged: (record: DamagedSession) => void,
+): Promise<Map<string, Gathered>> {
+  const sessions = new Map<string, Gathered>();
+  for await (const head of listAll(parts, operation, parts.prefix + escapeId(prefix), onDamaged)) {
+    try {
+      gather(parts.prefix, head, sessions);
+    } catch (error) {
+      if (!(error instanceof PspError)) throw error;
+      onDamaged({ key: head.key, error });
+    }
+  }
+  return sessions;
 }
 
 function gather(prefix: string, head: RecordHead, sessions: Map<string, Gathered>): void {

@@ -7,7 +7,7 @@
 import { includesContext } from '../merge/context.ts';
 import type { MergeDocument } from '../merge/document.ts';
 import type { RecordHead } from '../provider.ts';
-import { formatFacts, hasEnded, isCount, malformed, type RecordFacts, readFacts } from './record-facts.ts';
+import { follow, formatFacts, hasEnded, isCount, malformed, type RecordFacts, readFacts } from './record-facts.ts';
 
 /** The metadata of an object, read. */
 export interface ObjectFacts extends RecordFacts {
@@ -69,6 +69,20 @@ export function shownIncarnation(record: RecordFacts | null, objects: readonly L
   return latest?.incarnation ?? null;
 }
 
+/**
+ * What a record (null: none) and the objects beside it say together, for who decides what may stand in their place: the incarnation that is shown, its highest
+ * revision, and what has ended. Null: nothing is there; a tombstone where only that is.
+ */
+export function shownFacts(record: RecordFacts | null, objects: readonly ListedObject[]): RecordFacts | null {
+  const incarnation = shownIncarnation(record, objects);
+  const shown = objects.filter(({ facts }) => facts.incarnation === incarnation).map(({ facts }) => facts);
+  if (incarnation === null || shown.length === 0) return record;
+  const newest = shown.reduce((a, b) => (b.revision > a.revision ? b : a));
+  if (record !== null && record.deletedAt === null) return { ...record, revision: Math.max(record.revision, newest.revision) };
+  const { revision, writeId, ended } = newest;
+  return follow(record, { incarnation, revision, writeId, ended });
+}
+
 function isLater(a: ObjectFacts, b: ObjectFacts): boolean {
   return a.writtenAt !== b.writtenAt ? a.writtenAt > b.writtenAt : a.incarnation > b.incarnation;
 }
@@ -83,15 +97,19 @@ export interface ReadObject {
   readonly key: string;
   readonly document: MergeDocument;
   readonly expiresAt: number | null;
+  /** As its metadata says. */
+  readonly writtenAt: number;
 }
 
 /**
  * Whether nothing is missing where `b` is deleted and `a` stays: `a` has seen all that `b` has, has its marks, and lives as long. Of two that are the same in
- * all this the one with the greater key stays: a partial order, so that two who delete at the same time never delete each other's reason.
+ * all this the one that was written later stays (it may be the other one on new keys), or else the one with the greater key: a partial order, so that two who
+ * delete at the same time never delete each other's reason.
  */
 export function supersedes(a: ReadObject, b: ReadObject): boolean {
   if (a.key === b.key || a.document.epoch !== b.document.epoch || !holds(a, b)) return false;
-  return a.key > b.key || !holds(b, a);
+  if (!holds(b, a)) return true;
+  return a.writtenAt !== b.writtenAt ? a.writtenAt > b.writtenAt : a.key > b.key;
 }
 
 function holds(a: ReadObject, b: ReadObject): boolean {

@@ -4,9 +4,10 @@
  *
  * 1. A read shows the join of the record at the session's key, of all its objects, and of what this store itself wrote last, which the service may not show yet.
  * 2. A commit writes a new object: the join of what was read and the changes. It replaces nothing, so it can be repeated, come late, and never takes away.
- * 3. An object goes once another one that holds all of it has been readable everywhere, for as long as the slowest reader may need.
+ * 3. An object goes once another one that holds all of it has been readable everywhere, for as long as the slowest reader may need: by the clock of who removes
+ *    it, which must not be set forward by minutes while its process runs.
  * 4. An object lives at least as long as what went into it: nothing that it has replaced comes back when it expires.
- * 5. What a tombstone has ended counts no more, whoever writes it and when.
+ * 5. What a tombstone has ended counts no more, whoever writes it and when: here a tombstone stays for ever, unless it is purged.
  */
 import { checkRollback } from '../envelope/attributes.ts';
 import { PspError } from '../errors.ts';
@@ -20,6 +21,8 @@ import { toHex } from './hex.ts';
 import type { Operation } from './metrics.ts';
 import { keyOf } from './namespace.ts';
 import { openProvider, readHead, type StoreParts } from './parts.ts';
+import { tombstoneOf } from './put.ts';
+import { readSession } from './read.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
 import { follow, hasEnded, malformed, newWriteId, type RecordFacts, readFacts } from './record-facts.ts';
 import type { ListSessionsOptions, SessionHead, StoredSession } from './store.ts';
@@ -32,6 +35,7 @@ import {
   latestExpiry,
   objectKey,
   type ReadObject,
+  shownFacts,
   shownIncarnation,
   supersedes,
   VISIBLE_MS,
@@ -39,11 +43,46 @@ import {
 
 /** What a store does where its provider has no conditions. */
 export interface Writers extends Shelf {
+  /** See {@link readShown}. */
   read(operation: Operation, id: string, minRevision?: number): Promise<StoredSession | null>;
+  /** See {@link findShown}. */
+  find(operation: Operation, id: string): Promise<Found | null>;
   head(operation: Operation, id: string): Promise<SessionHead | null>;
   delete(operation: Operation, id: string): Promise<boolean>;
   purge(operation: Operation, id: string): Promise<void>;
   list(operation: Operation, options: ListSessionsOptions): AsyncIterable<SessionHead>;
+}
+
+/** What is under an id: one record that is all of it, a tombstone perhaps, not opened as yet; or the session that several show together. */
+export type Found = { readonly facts: RecordFacts } & ({ readonly record: StoredRecord } | { readonly merged: StoredSession });
+
+/** The session that a store shows under `id`, whatever its provider can; null where there is none, or a tombstone. */
+export async function readShown(parts: StoreParts, operation: Operation, id: string, minRevision?: number): Promise<StoredSession | null> {
+  if (!(await hasConditions(parts, operation))) return writersOf(parts).read(operation, id, minRevision);
+  return (await readSession(parts, operation, id, minRevision))?.stored ?? null;
+}
+
+/** All that a store has under `id`, for who takes it elsewhere; null where there is nothing. */
+export async function findShown(parts: StoreParts, operation: Operation, id: string): Promise<Found | null> {
+  if (!(await hasConditions(parts, operation))) return writersOf(parts).find(operation, id);
+  const key = keyOf(parts.prefix, id);
+  const record = await parts.retry.read(operation, () => parts.provider.get(key, operation.call));
+  return record === null ? null : { record, facts: readFacts(record) };
+}
+
+/**
+ * `MERGE_EPOCH` where `session` may not be put in a provider without conditions: beside its place stand commits of another epoch (law M6), as when it was compacted
+ * elsewhere, and the two together could not be read any more. Whoever wants it there all the same purges first.
+ */
+export async function demandEpoch(parts: StoreParts, operation: Operation, session: Session): Promise<void> {
+  if (await hasConditions(parts, operation)) return;
+  const there = await writersOf(parts).find(operation, session.id);
+  if (there === null || !('merged' in there) || there.merged.session.incarnation !== session.incarnation) return;
+  const [present, next] = [await readMerge(there.merged.session), await readMerge(session)];
+  if (present.document.epoch === next.document.epoch) return;
+  throw new PspError('MERGE_EPOCH', 'session: commits of another epoch stand beside its place; one of them was compacted since', {
+    details: { epoch: present.document.epoch, other: next.document.epoch },
+  });
 }
 
 /** Whether the provider has conditions: then nothing of this is needed. Opens it where that is not certain before. */
@@ -52,9 +91,13 @@ export async function hasConditions(parts: StoreParts, operation: Operation): Pr
   return parts.provider.capabilities.conditionalPut;
 }
 
-/** The writer of one store. Reads and writes nothing before it is asked. */
+const WRITERS = new WeakMap<StoreParts, Writers>();
+
+/** The writer of one store, the same one each time. Reads and writes nothing before it is asked. */
 export function writersOf(parts: StoreParts): Writers {
-  return new ObjectShelf(parts);
+  const writers = WRITERS.get(parts) ?? new ObjectShelf(parts);
+  WRITERS.set(parts, writers);
+  return writers;
 }
 
 const WRITER_BYTES = 8;
@@ -83,7 +126,7 @@ interface Look {
 /** A session as it was read. */
 interface Read {
   readonly stored: StoredSession;
-  readonly objects: readonly (ReadObject & { readonly writtenAt: number })[];
+  readonly objects: readonly ReadObject[];
   readonly ended: readonly string[];
 }
 
@@ -111,6 +154,22 @@ class ObjectShelf implements Writers {
     const stored = (await this.#read(operation, id))?.stored ?? null;
     if (stored !== null) checkRollback(stored, minRevision);
     return stored;
+  }
+
+  async find(operation: Operation, id: string): Promise<Found | null> {
+    const key = keyOf(this.#parts.prefix, id);
+    const look = await this.#look(operation, key);
+    const { record, facts, incarnation, objects } = look;
+    if (objects.length === 0 && this.#ownOf(key, facts, incarnation, []) === null)
+      return record === null ? null : { record, facts: facts! };
+    const merged = (await this.#read(operation, id, look))?.stored;
+    if (merged === undefined) return null;
+    const { revision } = merged;
+    const { incarnation: shown } = merged.session;
+    const found = shownFacts(facts, objects);
+    if (found !== null && found.deletedAt === null) return { merged, facts: { ...found, incarnation: shown, revision } };
+    // Only this store knows of it as yet.
+    return { merged, facts: follow(found, { incarnation: shown, revision, writeId: newWriteId(this.#parts.random) }) };
   }
 
   async head(operation: Operation, id: string): Promise<SessionHead | null> {
@@ -150,13 +209,12 @@ class ObjectShelf implements Writers {
     this.#memory.delete(key);
     if (incarnation !== null) {
       const deletedAt = this.#parts.now();
-      const content = async () => ({ value: new Uint8Array(0), expiresAt: deletedAt + this.#parts.tombstoneMs });
+      const content = async () => tombstoneOf(this.#parts, deletedAt);
       await writeRecord(this.#parts, operation, {
         key,
-        // Also where only objects are left of it.
+        // Also where nothing was left of it meanwhile.
         decide: (facts) => {
-          if (facts !== null && hasEnded(facts, incarnation)) return null;
-          if (facts !== null && facts.deletedAt === null && facts.incarnation !== incarnation) return null;
+          if (facts !== null && (facts.deletedAt !== null || facts.incarnation !== incarnation)) return null;
           const revision = Math.max(facts?.revision ?? 0, ...objects.map((one) => one.facts.revision)) + 1;
           return { incarnation, revision, deletedAt, content };
         },
@@ -190,9 +248,10 @@ class ObjectShelf implements Writers {
     return { record, facts, incarnation, objects, ended };
   }
 
-  async #read(operation: Operation, id: string): Promise<Read | null> {
+  /** `seen` is a look that was taken just now. */
+  async #read(operation: Operation, id: string, seen?: Look): Promise<Read | null> {
     const key = keyOf(this.#parts.prefix, id);
-    let look = await this.#look(operation, key);
+    let look = seen ?? (await this.#look(operation, key));
     let values = await this.#get(operation, look);
     // Deleted since it was listed: then one that supersedes it can be listed. Where it stays so, the listing is behind, and that one is in it.
     if (values.includes(null)) {
@@ -202,7 +261,7 @@ class ObjectShelf implements Writers {
     const { record, facts, incarnation, ended } = look;
     const sources: Source[] = [];
     if (record !== null && facts!.deletedAt === null) sources.push(await this.#open(operation, id, record, facts!));
-    const objects: (ReadObject & { readonly writtenAt: number })[] = [];
+    const objects: ReadObject[] = [];
     for (const [at, value] of values.entries()) {
       if (value === null) continue;
       const source = await this.#open(operation, id, value, look.objects[at]!.facts);
@@ -263,7 +322,7 @@ class ObjectShelf implements Writers {
     });
   }
 
-  /** A deletion that came between the read and the write: whoever committed is told, and leaves nothing that comes to life when the tombstone ends. */
+  /** A deletion that came between the read and the write: whoever committed is told, and leaves nothing that comes to life when the tombstone is purged. */
   async #hasEnded(operation: Operation, key: string, incarnation: string): Promise<boolean> {
     const head = await readHead(this.#parts, operation, key);
     if (head === null) return false;

@@ -1,25 +1,15 @@
 /** Hostile bytes under the tags for objects beyond plain containers: refused with a code and a place, or the one encoding of a value, in bounded memory. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PspError } from '../../../ts/errors.ts';
 import { decodeValue, decodeValueAsync } from '../../../ts/session/clone/decode.ts';
 import { encodeValueAsync } from '../../../ts/session/clone/encode.ts';
+import { refusalOf } from './refusal.ts';
 
 const bytesOf = (hex: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const text = (value: string): string => `0a ${value.length.toString(16).padStart(2, '0')} ${Buffer.from(value).toString('hex')}`;
 const HUGE = '80808080808002';
 const FACTS = `00 03 ${text('AES-GCM')} 00 00 8001 00 00`;
-
-function failureOf(bytes: Uint8Array): PspError | null {
-  try {
-    decodeValue(bytes);
-    return null;
-  } catch (error) {
-    if (error instanceof PspError) return error;
-    throw error;
-  }
-}
 
 describe('hostile bytes', () => {
   test.each([
@@ -77,20 +67,20 @@ describe('hostile bytes', () => {
     ['a handle with 2^50 names', `1f 00 ${HUGE}`],
     ['a handle with a name that is no string', '1f 01 01 0301'],
   ])('%s is malformed', (_name, hex) => {
-    expect(failureOf(bytesOf(hex))?.code).toBe('SESSION_CLONE_MALFORMED');
+    expect(refusalOf(bytesOf(hex))?.code).toBe('SESSION_CLONE_MALFORMED');
   });
 
   test('a buffer that may grow beyond the platform has its own code, and many that may grow far cost nothing', () => {
-    expect(failureOf(bytesOf(`09 00 ${HUGE}`))?.code).toBe('SESSION_CLONE_UNSUPPORTED');
+    expect(refusalOf(bytesOf(`09 00 ${HUGE}`))?.code).toBe('SESSION_CLONE_UNSUPPORTED');
     const before = process.memoryUsage().rss;
-    failureOf(bytesOf(`0d 40 ${'09 00 8080808020'.repeat(64)}`));
+    refusalOf(bytesOf(`0d 40 ${'09 00 8080808020'.repeat(64)}`));
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024);
   });
 
   test('causes within causes without end cost no stack', () => {
     const hostile = new Uint8Array(300_000);
     for (let i = 0; i < hostile.length; i += 3) hostile.set([0x16, 0, 4], i);
-    expect(failureOf(hostile)?.code).toBe('SESSION_CLONE_MALFORMED');
+    expect(refusalOf(hostile)?.code).toBe('SESSION_CLONE_MALFORMED');
   });
 
   test('any bytes are malformed, or the one encoding of a value, whether it is waited for or not', async () => {
@@ -108,7 +98,7 @@ describe('hostile bytes', () => {
         const hostile = (native ? seed : foreign).slice();
         const at = place % hostile.length;
         hostile[at] = (hostile[at] as number) ^ change;
-        const failure = failureOf(hostile);
+        const failure = refusalOf(hostile);
         if (failure !== null) {
           expect(failure.code).toMatch(/^SESSION_CLONE_(MALFORMED|UNSUPPORTED)$/);
           return;

@@ -5,10 +5,11 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { PspError } from '../../../ts/errors.ts';
+import type { PspError } from '../../../ts/errors.ts';
 import { decodeValue } from '../../../ts/session/clone/decode.ts';
 import { beginEncoding, encodeValue } from '../../../ts/session/clone/encode.ts';
 import { resizable } from '../graph.ts';
+import { refusalOf } from './refusal.ts';
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const bytesOf = (hex: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
@@ -21,18 +22,8 @@ const holes = Object.assign(new Array(3), { 0: 1, 2: 3 });
 const named = Object.assign([] as unknown[], { x: true });
 const sharedDate = new Date(0);
 
-function failureOf(bytes: Uint8Array): PspError | null {
-  try {
-    decodeValue(bytes);
-    return null;
-  } catch (error) {
-    if (error instanceof PspError) return error;
-    throw error;
-  }
-}
-
 function expectMalformed(bytes: Uint8Array): PspError {
-  const error = failureOf(bytes);
+  const error = refusalOf(bytes);
   expect(error?.code).toBe('SESSION_CLONE_MALFORMED');
   const offset = error?.details['offset'];
   expect(offset).toSatisfy((at: unknown) => Number.isInteger(at) && (at as number) >= 0 && (at as number) <= bytes.length);
@@ -42,7 +33,7 @@ function expectMalformed(bytes: Uint8Array): PspError {
 
 /** Either refused with a place, or accepted, and then these are the only bytes of that value. */
 function expectSane(bytes: Uint8Array): boolean {
-  if (failureOf(bytes) !== null) {
+  if (refusalOf(bytes) !== null) {
     expectMalformed(bytes);
     return false;
   }
@@ -269,7 +260,7 @@ describe('hostile bytes', () => {
     for (let at = 0; at < bytes.length; at++) {
       const hostile = bytes.slice();
       hostile[at] = 0x21;
-      expect(inspect(failureOf(hostile), { depth: 9, showHidden: true })).not.toContain('S3CRET');
+      expect(inspect(refusalOf(hostile), { depth: 9, showHidden: true })).not.toContain('S3CRET');
     }
   });
 });
@@ -279,7 +270,7 @@ describe('what the platform cannot hold', () => {
     vi.stubGlobal('BigInt', (digits: string) => {
       throw new SyntaxError(`Cannot convert ${digits} to a BigInt`);
     });
-    const error = failureOf(bytesOf('06 00 02 cdab'));
+    const error = refusalOf(bytesOf('06 00 02 cdab'));
     expect(error?.code).toBe('SESSION_CLONE_UNSUPPORTED');
     expect(error?.details).toEqual({ offset: 5 });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('abcd');
@@ -292,6 +283,6 @@ describe('what the platform cannot hold', () => {
       }
     }
     vi.stubGlobal('Map', SmallMap);
-    expect(failureOf(bytesOf('10 01 0301 00'))?.code).toBe('SESSION_CLONE_UNSUPPORTED');
+    expect(refusalOf(bytesOf('10 01 0301 00'))?.code).toBe('SESSION_CLONE_UNSUPPORTED');
   });
 });

@@ -2,9 +2,10 @@
  * A list of values that several replicas change at once, with elements that can be moved and stay one. It adds values to what the kernel does with handles: a
  * handle stands for a slot (slot.ts). Sending the bytes is the caller's.
  */
-import { createSequence } from '../../kernel/current.ts';
+import { createSequence } from '../../kernel/current-sequence.ts';
 import type { Dot, KernelSequence, SequenceBytes } from '../../kernel/kernel.ts';
 import { ByteReader } from '../../kernel/portable/sequence/bytes.ts';
+import { Changes } from './changes.ts';
 import { EditQueue } from './queue.ts';
 import { createReplica, type SequenceOptions } from './replica.ts';
 import { compareSlots, encodeSlots, jsonCodec, readSlot, type Slot, type ValueCodec } from './slot.ts';
@@ -47,7 +48,7 @@ const SPARE_SLOTS = 1024;
 export class ListSequence<Value> {
   private readonly codec: ValueCodec<Value>;
   private readonly queue: EditQueue;
-  private readonly listeners = new Set<ListListener<Value>>();
+  private readonly changes: Changes<readonly Value[]>;
   private slots: Map<number, Slot<Value>> = new Map();
   private nextHandle = 0;
   /** Whether local edits may name slots that the list itself no longer has. */
@@ -59,6 +60,7 @@ export class ListSequence<Value> {
   constructor({ codec = jsonCodec as ValueCodec<Value>, ...options }: ListOptions<Value>) {
     this.codec = codec;
     this.queue = new EditQueue(createSequence(createReplica(options), 'elements'), 'elements');
+    this.changes = new Changes<readonly Value[]>(this.queue, (handles) => this.valuesOf(handles));
   }
 
   /** Number of elements. */
@@ -111,7 +113,7 @@ export class ListSequence<Value> {
   slice(from: number, to: number): Value[] {
     this.checkRange(from, to - from);
     const handles = this.hasMoved ? this.show().handles.slice(from, to) : readHandles(this.queue.kernel, from, to);
-    return Array.from(handles, (handle) => this.slots.get(handle)!.value);
+    return this.valuesOf(handles);
   }
 
   toArray(): Value[] {
@@ -135,7 +137,7 @@ export class ListSequence<Value> {
     const slots: Slot<Value>[] = [];
     while (reader.left > 0) slots.push(readSlot(reader, this.codec));
     const hasMoved = this.hasMoved || slots.some(({ origin }) => origin !== null);
-    const before = this.listeners.size > 0 && hasMoved ? this.handlesShown() : null;
+    const before = this.changes.isHeard && hasMoved ? this.handlesShown() : null;
     const first = this.nextHandle;
     for (const slot of slots) this.slots.set(this.nextHandle++, slot);
     this.hasMoved = hasMoved;
@@ -144,19 +146,14 @@ export class ListSequence<Value> {
     } finally {
       this.queue.refresh();
       this.shown = null;
-      if (this.listeners.size > 0) this.tell(before);
+      if (this.changes.isHeard) this.changes.tell(before === null ? this.changes.take() : this.changesSince(before));
       this.forgetSlots();
     }
   }
 
   /** As `TextSequence.onChange`. Once elements were moved, one change covers all that differs. */
   onChange(listener: ListListener<Value>): () => void {
-    this.queue.kernel.recordChanges(true);
-    this.listeners.add(listener);
-    return () => {
-      this.listeners.delete(listener);
-      if (this.listeners.size === 0) this.queue.kernel.recordChanges(false);
-    };
+    return this.changes.listen(listener);
   }
 
   /** As `TextSequence.encode`, with the values in it. */
@@ -183,7 +180,7 @@ export class ListSequence<Value> {
   free(): void {
     this.queue.free();
     this.slots.clear();
-    this.listeners.clear();
+    this.changes.clear();
   }
 
   private checkRange(index: number, count: number): void {
@@ -232,25 +229,18 @@ export class ListSequence<Value> {
     );
   }
 
-  private tell(before: readonly number[] | null): void {
-    const { ranges, units } = this.queue.kernel.takeChanges();
-    const changes: ListChange<Value>[] = [];
-    const valuesOf = (handles: Iterable<number>) => Array.from(handles, (handle) => this.slots.get(handle)!.value);
-    if (before === null) {
-      let from = 0;
-      for (let at = 0; at < ranges.length; at += 3) {
-        const end = from + ranges[at + 2]!;
-        changes.push({ index: ranges[at]!, removed: ranges[at + 1]!, inserted: valuesOf(units.subarray(from, end)) });
-        from = end;
-      }
-    } else {
-      const after = this.handlesShown();
-      const [start, fromEnd] = commonEnds(before, after);
-      const removed = before.length - start - fromEnd;
-      const inserted = after.slice(start, after.length - fromEnd);
-      if (removed > 0 || inserted.length > 0) changes.push({ index: start, removed, inserted: valuesOf(inserted) });
-    }
-    if (changes.length > 0) for (const listener of [...this.listeners]) listener(changes);
+  /** What is shown now and was not in `before`, as one change at most. What the kernel noted, which knows nothing of elements, is dropped. */
+  private changesSince(before: readonly number[]): ListChange<Value>[] {
+    this.queue.kernel.takeChanges();
+    const after = this.handlesShown();
+    const [start, fromEnd] = commonEnds(before, after);
+    const removed = before.length - start - fromEnd;
+    const inserted = after.slice(start, after.length - fromEnd);
+    return removed > 0 || inserted.length > 0 ? [{ index: start, removed, inserted: this.valuesOf(inserted) }] : [];
+  }
+
+  private valuesOf(handles: ArrayLike<number>): Value[] {
+    return Array.from(handles, (handle) => this.slots.get(handle)!.value);
   }
 
   /** Lets go of slots whose units are gone, once there are many and none can be named any more. */

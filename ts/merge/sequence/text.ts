@@ -2,10 +2,11 @@
  * A text that several replicas edit at once, each without waiting for the others: what all have seen is the same everywhere, runs that were typed at one
  * place at the same time stand one behind the other, and deleted text costs nothing. Sending the bytes is the caller's.
  */
-import { createSequence } from '../../kernel/current.ts';
-import type { SequenceUnits } from '../../kernel/kernel.ts';
+import { createSequence } from '../../kernel/current-sequence.ts';
+import { Changes } from './changes.ts';
 import { EditQueue } from './queue.ts';
 import { createReplica, type SequenceOptions } from './replica.ts';
+import { holdsSurrogate, isSurrogate, stringOf } from './text-units.ts';
 
 /** One replacement: at `index`, `removed` units go and `inserted` comes. */
 export interface TextEdit {
@@ -38,7 +39,7 @@ export function createText(options: SequenceOptions = {}): TextSequence {
  */
 export class TextSequence {
   private readonly queue: EditQueue;
-  private readonly listeners = new Set<TextListener>();
+  private readonly changes: Changes<string>;
   /** Whether a surrogate may be in the text. What came from others is looked through when it first matters. */
   private hasSurrogates = false;
   private isUnsearched = false;
@@ -47,6 +48,7 @@ export class TextSequence {
 
   constructor(options: SequenceOptions) {
     this.queue = new EditQueue(createSequence(createReplica(options), 'text'), 'text');
+    this.changes = new Changes(this.queue, (units) => stringOf(units as Uint16Array));
   }
 
   /** Number of UTF-16 units. */
@@ -82,15 +84,13 @@ export class TextSequence {
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);
       units[start + at] = unit;
-      if ((unit & SURROGATE_MASK) === SURROGATE) this.hasSurrogates = true;
+      if (isSurrogate(unit)) this.hasSurrogates = true;
     }
   }
 
   /** The text from `from` to `to`, not included; by default all of it. Throws RangeError where they lie outside. */
   slice(from: number = 0, to: number = this.length): string {
-    const units = new Uint16Array(Math.max(0, to - from));
-    this.queue.kernel.read(from, to, units);
-    return stringOf(units);
+    return stringOf(this.unitsOf(from, to));
   }
 
   toString(): string {
@@ -119,18 +119,13 @@ export class TextSequence {
     } finally {
       this.queue.refresh();
       this.noteSurrogates(bytes);
-      if (this.listeners.size > 0) this.tell(kernel.takeChanges());
+      if (this.changes.isHeard) this.changes.tell(this.changes.take());
     }
   }
 
   /** Calls `listener` after each {@link apply} that changed the text; not for local edits. Returns what ends it. */
   onChange(listener: TextListener): () => void {
-    this.queue.kernel.recordChanges(true);
-    this.listeners.add(listener);
-    return () => {
-      this.listeners.delete(listener);
-      if (this.listeners.size === 0) this.queue.kernel.recordChanges(false);
-    };
+    return this.changes.listen(listener);
   }
 
   /** The whole state as bytes. Equal states give equal bytes, whatever happened before. O(length). */
@@ -159,18 +154,13 @@ export class TextSequence {
   /** Gives the memory back. Calling it again does nothing. */
   free(): void {
     this.queue.free();
-    this.listeners.clear();
+    this.changes.clear();
   }
 
-  private tell({ ranges, units }: { ranges: Int32Array; units: SequenceUnits }): void {
-    const changes: TextEdit[] = [];
-    let from = 0;
-    for (let at = 0; at < ranges.length; at += 3) {
-      const end = from + ranges[at + 2]!;
-      changes.push({ index: ranges[at]!, removed: ranges[at + 1]!, inserted: stringOf(units.subarray(from, end)) });
-      from = end;
-    }
-    if (changes.length > 0) for (const listener of [...this.listeners]) listener(changes);
+  private unitsOf(from: number, to: number): Uint16Array {
+    const units = new Uint16Array(Math.max(0, to - from));
+    this.queue.kernel.read(from, to, units);
+    return units;
   }
 
   private noteSurrogates(bytes: Uint8Array): void {
@@ -182,7 +172,7 @@ export class TextSequence {
   private checkPairs(index: number, count: number): void {
     if (this.isUnsearched) {
       this.isUnsearched = false;
-      this.hasSurrogates = /[\ud800-\udfff]/.test(this.toString());
+      this.hasSurrogates = holdsSurrogate(this.unitsOf(0, this.length));
     }
     if (!this.hasSurrogates) return;
     for (const place of count === 0 ? [index] : [index, index + count]) {
@@ -192,26 +182,14 @@ export class TextSequence {
 
   private isInsidePair(index: number): boolean {
     if (index === 0 || index === this.length) return false;
-    const around = new Uint16Array(2);
-    this.queue.kernel.read(index - 1, index + 1, around);
+    const around = this.unitsOf(index - 1, index + 1);
     return (around[0]! & PAIR_MASK) === HIGH && (around[1]! & PAIR_MASK) === LOW;
   }
 }
 
-const SURROGATE = 0xd800;
-const SURROGATE_MASK = 0xf800;
 const HIGH = 0xd800;
 const LOW = 0xdc00;
 const PAIR_MASK = 0xfc00;
-
-/** How many units a call of `fromCharCode` takes without trouble. */
-const STRETCH = 8192;
-
-function stringOf(units: SequenceUnits): string {
-  let text = '';
-  for (let at = 0; at < units.length; at += STRETCH) text += String.fromCharCode(...units.subarray(at, at + STRETCH));
-  return text;
-}
 
 /** Whether bytes of a sequence may hold a surrogate: as a varint it is any byte above 0x7f, one from 0xb0 to 0xbf, and 3. */
 function mayHoldSurrogate(bytes: Uint8Array): boolean {

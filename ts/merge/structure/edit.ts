@@ -7,11 +7,13 @@ import { sameBytes } from '../value.ts';
 import { Lifting } from './lift.ts';
 import {
   type Author,
+  dotKey,
   elementKey,
   type Item,
   type ListRun,
   memberKey,
   NO_SPOT,
+  originsOf,
   type Spot,
   type Structure,
   spotOf,
@@ -63,7 +65,8 @@ class Editing {
     for (const [name, member] of Object.entries(part)) {
       const key = memberKey(name);
       const child = spot.children.get(key);
-      children.set(key, child === undefined || child.writes.size === 0 ? this.#lifting.spot(member) : this.spot(child, member));
+      const isNew = child === undefined || child.writes.size === 0;
+      children.set(key, isNew ? this.#lifting.spot(member) : withOrigins(this.spot(child, member), child, this.#author));
     }
     return { writes: spot.writes, children };
   }
@@ -100,6 +103,13 @@ class Editing {
     const edited = edits.length === 0 ? run : editList(run, this.#author.dot, joinEdits(edits));
     return spotOf(write.author, { type: 'list', run: edited }, children);
   }
+}
+
+/** `spot` as it was written over `before`: what is new there stands in the place of what was. */
+function withOrigins(spot: Spot, before: Spot, { dot }: Author): Spot {
+  const write = spot.writes.get(dotKey(dot));
+  if (write === undefined || before.writes.has(dotKey(dot))) return spot;
+  return { ...spot, writes: new Map(spot.writes).set(dotKey(dot), { ...write, origins: originsOf(before) }) };
 }
 
 /** Deletions at one index, and an insertion behind them, are one edit. */

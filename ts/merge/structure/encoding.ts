@@ -4,6 +4,7 @@
  *     version 1 | form | replicas: varint count, for each 8 bytes and varint last counter, ascending
  *     authors: varint count, for each varint replica, varint counter, varint time, varint count, varint time - since (0: a point), ascending
  *     spot:    varint writes, for each varint author (ascending), type, content | varint children, for each key (ascending), spot
+ *     type:    0 atom, 1 object, 2 list, 3 text; 4 more: origins come before the content: varint count, for each varint replica, varint counter, ascending
  *     content: atom: varint length, bytes | object: nothing | text: varint length, state | list: varint length, state, varint items, for each item
  *     item:    0, varint length, bytes of an atom | 1, element       element: varint replica, varint counter, varint number
  *     key:     0, string of a member | 1, element      members by UTF-16 units, then elements
@@ -11,7 +12,7 @@
 import { PspError } from '../../errors.ts';
 import { ByteReader, ByteWriter } from '../../session/clone/bytes.ts';
 import { decodeValue } from '../../session/clone/decode.ts';
-import { compareDots } from '../entry.ts';
+import { compareDots, type Dot } from '../entry.ts';
 import { readString, writeString } from '../value.ts';
 import {
   type Author,
@@ -36,6 +37,7 @@ import { type Atom, MAX_TREE_DEPTH } from './tree.ts';
 const VERSION = 1;
 const FORMS: readonly StructureForm[] = ['json', 'clone', 'text'];
 const TYPES: readonly Content['type'][] = ['atom', 'object', 'list', 'text'];
+const HAS_ORIGINS = 4;
 const REPLICA_BYTES = 8;
 
 /** The bytes of a structure. */
@@ -83,14 +85,11 @@ class StructureWriter {
 
   #spot({ writes, children }: Spot): void {
     const writer = this.#writer;
-    const sorted = [...writes.values()].map(({ author, content }) => ({
-      index: this.#authorIndex.get(dotKey(author.dot)) as number,
-      content,
-    }));
+    const sorted = [...writes.values()].map((write) => ({ write, index: this.#authorIndex.get(dotKey(write.author.dot)) as number }));
     writer.varint(sorted.length);
-    for (const { index, content } of sorted.sort((a, b) => a.index - b.index)) {
+    for (const { index, write } of sorted.sort((a, b) => a.index - b.index)) {
       writer.varint(index);
-      this.#content(content);
+      this.#write(write);
     }
     const keys = [...children.keys()].sort(compareKeys);
     writer.varint(keys.length);
@@ -103,9 +102,16 @@ class StructureWriter {
     }
   }
 
+  #write({ content, origins }: Write): void {
+    const writer = this.#writer;
+    writer.byte(TYPES.indexOf(content.type) + (origins === undefined ? 0 : HAS_ORIGINS));
+    if (origins !== undefined) writer.varint(origins.length);
+    for (const dot of origins ?? []) this.#dot(dot);
+    this.#content(content);
+  }
+
   #content(content: Content): void {
     const writer = this.#writer;
-    writer.byte(TYPES.indexOf(content.type));
     if (content.type === 'atom') this.#bytes(content.atom.bytes);
     else if (content.type === 'text') this.#bytes(content.run);
     else if (content.type === 'list') {
@@ -227,7 +233,7 @@ class StructureReader {
       if (author === undefined || index <= last) throw reader.fault('an author that is not in the table, or not in ascending order');
       last = index;
       this.#used.add(index);
-      writes.set(dotKey(author.dot), { author, content: this.#content() });
+      writes.set(dotKey(author.dot), this.#write(author));
     }
     const children = new Map<string, Spot>();
     let before: string | null = null;
@@ -241,10 +247,29 @@ class StructureReader {
     return { writes, children };
   }
 
-  #content(): Content {
+  #write(author: Author): Write {
+    const byte = this.#reader.byte();
+    const origins = (byte & HAS_ORIGINS) === 0 ? undefined : this.#origins();
+    const type = TYPES[byte & ~HAS_ORIGINS];
+    if (type === undefined) throw this.#reader.fault('an unknown type of content');
+    const content = this.#content(type);
+    return origins === undefined ? { author, content } : { author, content, origins };
+  }
+
+  #origins(): readonly Dot[] {
+    const origins: Dot[] = [];
+    for (let left = this.#reader.count(2); left > 0; left--) {
+      const dot = this.#dot();
+      const last = origins[origins.length - 1];
+      if (last !== undefined && compareDots(last, dot) >= 0) throw this.#reader.fault('origins that are not in ascending order');
+      origins.push(dot);
+    }
+    if (origins.length === 0) throw this.#reader.fault('no origins');
+    return origins;
+  }
+
+  #content(type: Content['type']): Content {
     const reader = this.#reader;
-    const type = TYPES[reader.byte()];
-    if (type === undefined) throw reader.fault('an unknown type of content');
     if (type === 'object') return { type };
     if (type === 'atom') return { type, atom: this.#atom() };
     const bytes = this.#bytes();

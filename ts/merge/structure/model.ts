@@ -3,7 +3,7 @@
  * containers inside lists. A spot holds the writes that no other write known here has replaced, as an entry does (law M1); each candidate makes at most one
  * write at a spot, so the candidate's dot names it, and a version vector of candidates says what was seen. Lists and texts are sequences (`run.ts`).
  */
-import { compareDots, type Dot, type Stamp } from '../entry.ts';
+import { type Candidate, compareDots, type Dot, type Stamp } from '../entry.ts';
 import type { Atom, TreeForm } from './tree.ts';
 
 /** The candidate that a write came with. */
@@ -36,6 +36,11 @@ export type Content =
 export interface Write {
   readonly author: Author;
   readonly content: Content;
+  /**
+   * Of a member that was there before this write: the writes with which it came, ascending. Since then it was never gone, as far as this author saw; so who has seen one of
+   * them and has nothing there took it out.
+   */
+  readonly origins?: readonly Dot[];
 }
 
 /** A place in the value. Not there, as far as a reader sees, when it has no writes: what is below it was deleted with it. */
@@ -54,6 +59,12 @@ export interface Structure {
   /** The last candidate of each replica that was seen: what it wrote and is not here was replaced. */
   readonly context: ReadonlyMap<string, number>;
   readonly root: Spot;
+}
+
+/** A candidate and its structure. */
+export interface Structured {
+  readonly candidate: Candidate;
+  readonly structure: Structure;
 }
 
 export const NO_SPOT: Spot = { writes: new Map(), children: new Map() };
@@ -93,4 +104,18 @@ export function hasSeen(context: ReadonlyMap<string, number>, { replica, counter
 /** The spot with one write. */
 export function spotOf(author: Author, content: Content, children: ReadonlyMap<string, Spot> = NO_SPOT.children): Spot {
   return { writes: new Map([[dotKey(author.dot), { author, content }]]), children };
+}
+
+/** The spot that these keys lead to from `root`. */
+export function spotAt(root: Spot, keys: readonly string[]): Spot | undefined {
+  let spot: Spot | undefined = root;
+  for (const key of keys) spot = spot?.children.get(key);
+  return spot;
+}
+
+/** The writes with which came what stands at a spot, ascending. */
+export function originsOf({ writes }: Spot): readonly Dot[] {
+  const origins = new Map<string, Dot>();
+  for (const { author, origins: own = [author.dot] } of writes.values()) for (const dot of own) origins.set(dotKey(dot), dot);
+  return [...origins.values()].sort(compareDots);
 }

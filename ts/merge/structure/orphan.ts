@@ -2,17 +2,10 @@
  * Writes that nobody sees any more: one writer wrote inside of what another one deleted at the same time. The deletion wins, so that no part of an object comes back
  * alone; here is what it won against, for the log.
  */
-import type { Candidate } from '../entry.ts';
 import type { InnerLoss } from '../policy.ts';
-import { dotKey, elementKey, hasSeen, memberName, type Spot, type Structure, type Write } from './model.ts';
+import { dotKey, elementKey, hasSeen, memberName, type Spot, type Structure, type Structured, spotAt, type Write } from './model.ts';
 import { readSpot } from './read.ts';
 import { atomOf } from './tree.ts';
-
-/** A candidate and its structure. */
-export interface Structured {
-  readonly candidate: Candidate;
-  readonly structure: Structure;
-}
 
 /** A write below a spot that is gone. */
 interface Orphan {
@@ -45,12 +38,6 @@ export function lossesToDeletions(joined: Structure, all: readonly Structured[])
 function hasDeleted({ root, context }: Structure, gone: readonly string[], container: Spot): boolean {
   const own = spotAt(root, gone);
   return [...container.writes].every(([key, { author }]) => hasSeen(context, author.dot) && own?.writes.has(key) !== true);
-}
-
-function spotAt(root: Spot, keys: readonly string[]): Spot | undefined {
-  let spot: Spot | undefined = root;
-  for (const key of keys) spot = spot?.children.get(key);
-  return spot;
 }
 
 function findOrphans(root: Spot): Orphan[] {

@@ -3,7 +3,7 @@
  * candidate, so whoever lifts or edits the same value gets the same bytes (law M17), and a retry repeats them (law M5).
  */
 
-import { createSequence } from '../../kernel/current.ts';
+import { createSequence } from '../../kernel/current-sequence.ts';
 import type { KernelSequence, Replica, SequenceUnit } from '../../kernel/kernel.ts';
 import { unitsToString } from '../../session/clone/bytes.ts';
 import type { Dot } from '../entry.ts';

@@ -1,0 +1,137 @@
+/**
+ * Would the model of checkout and commit find a mistake? The code gets one at a time (laws M5, M6, M11, M18, M19), and a schedule must end in a lost write, a
+ * resurrection, a torn credential or an error that nobody planned. The seed is always the same: this asks how strong the model is, and finds nothing new.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { loadMutated, type Mutation } from '../merge/mutant.ts';
+import { scheduleOf } from './checkout-schedule.ts';
+import { START } from './writers-fixture.ts';
+
+type CheckoutWorld = typeof import('./checkout-world.ts');
+
+interface World {
+  readonly conditions: boolean;
+  readonly expiresAt: number | null;
+  readonly tasks?: 'short lives';
+}
+
+/** With compare-and-set, and by objects of writers. */
+const CONDITIONS: World = { conditions: true, expiresAt: null };
+const SHORT_LIVES: World = { ...CONDITIONS, tasks: 'short lives' };
+const OBJECTS: World = { conditions: false, expiresAt: null };
+const OBJECTS_THAT_EXPIRE: World = { conditions: false, expiresAt: START + 1_200_000 };
+
+const mutations: readonly (Mutation & World)[] = [
+  {
+    ...{ ...CONDITIONS, mistake: 'M1: a commit stores its own changes and not what others stored meanwhile' },
+    file: 'ts/store/checkout.ts',
+    from: 'showDocument(joinDocuments([document, this.#unstored!.delta]), found)',
+    to: 'showDocument(this.#unstored!.delta, found)',
+  },
+  {
+    ...{ ...CONDITIONS, mistake: 'M5: what a failed commit did not store is forgotten by the next one' },
+    file: 'ts/store/checkout.ts',
+    from: 'delta: this.#unstored === null ? changes : joinDocuments([this.#unstored.delta, changes]),',
+    to: 'delta: changes,',
+  },
+  {
+    ...{ ...CONDITIONS, mistake: 'M5: workers share one replica' },
+    file: 'ts/store/checkout.ts',
+    from: 'const replica = toHex(parts.random(REPLICA_BYTES));',
+    to: "const replica = '0'.repeat(15) + '1';",
+  },
+  {
+    ...{ ...CONDITIONS, mistake: 'M5: a worker begins with its first dot again in each commit' },
+    file: 'ts/store/checkout.ts',
+    from: 'this.#counter = counter;',
+    to: '',
+  },
+  {
+    ...{ ...CONDITIONS, mistake: 'M6: after a compaction a worker takes nothing for seen' },
+    file: 'ts/store/checkout.ts',
+    from: 'if (known === stored.get(key)) this.#seen.set(key, candidates);',
+    to: '',
+  },
+  {
+    ...{ ...CONDITIONS, mistake: 'M6: after a compaction a worker goes on in the old epoch' },
+    file: 'ts/store/checkout.ts',
+    from: 'if (document.epoch !== this.#epoch) await this.#rebase(found, document);',
+    to: '',
+  },
+  {
+    ...{ ...CONDITIONS, mistake: 'M8: what a worker has replaced is not what it saw' },
+    file: 'ts/merge/operations.ts',
+    from: 'sees: seen(key), atMs: observed.changeOf(key)',
+    to: 'sees: [], atMs: observed.changeOf(key)',
+  },
+  {
+    ...{ ...CONDITIONS, mistake: 'M11: each entry of a site is decided alone' },
+    file: 'ts/merge/resolve.ts',
+    from: 'else addTo(groups, group, contested);',
+    to: 'else this.#settle(contested, choice.winner, group);',
+  },
+  {
+    ...{ ...CONDITIONS, mistake: 'M18: a commit goes to whatever session stands there' },
+    file: 'ts/store/checkout.ts',
+    from: 'if (incarnation !== this.#view.incarnation) throw',
+    to: 'if (incarnation === null) throw',
+  },
+  {
+    ...{ ...SHORT_LIVES, mistake: 'M18: a tombstone forgets which life it ended' },
+    file: 'ts/store/record-facts.ts',
+    from: 'return ended.includes(markOf(incarnation));',
+    to: 'return false;',
+  },
+  {
+    ...{ ...CONDITIONS, mistake: 'a write does not mind what was written since it looked' },
+    file: 'ts/store/write.ts',
+    from: '...(provider.capabilities.conditionalPut ? condition : {}),',
+    to: '',
+  },
+  {
+    ...{ ...OBJECTS, mistake: 'M19: an object is deleted as soon as another one holds all of it' },
+    file: 'ts/store/writer-object.ts',
+    from: 'export const VISIBLE_MS = 120_000;',
+    to: 'export const VISIBLE_MS = 0;',
+  },
+  {
+    ...{ ...OBJECTS, mistake: 'M19: an object is deleted though none holds all of it' },
+    file: 'ts/store/writer-object.ts',
+    from: 'if (!includesContext(a.document.context, b.document.context)) return false;',
+    to: '',
+  },
+  {
+    ...{ ...OBJECTS, mistake: 'M19: an object shows only what its writer changed' },
+    file: 'ts/store/checkout.ts',
+    from: 'showDocument(joinDocuments([document, this.#unstored!.delta]), found)',
+    to: 'showDocument(this.#unstored!.delta, found)',
+  },
+  {
+    ...{ ...OBJECTS, mistake: 'M18: objects of a deleted session count again' },
+    file: 'ts/store/writer-object.ts',
+    from: 'if (record !== null && hasEnded(record, facts.incarnation)) continue;',
+    to: '',
+  },
+  {
+    ...{ ...OBJECTS_THAT_EXPIRE, mistake: 'M19: an object lives for ever' },
+    file: 'ts/store/writers.ts',
+    from: '...(expiresAt === null ? {} : { expiresAt }) });\n    });',
+    to: '});\n    });',
+  },
+];
+
+const SEED = 20_261_123;
+/** The rarest that are found are found within three hundred. */
+const MOST_SCHEDULES = 1000;
+
+describe('the model of checkout and commit', () => {
+  test.each(mutations)('finds it: $mistake', { timeout: 300_000 }, async ({ conditions, expiresAt, tasks, ...mutation }) => {
+    const world = await loadMutated<CheckoutWorld>('test/store/checkout-world.ts', mutation, { vitest: { expect } });
+    const property = fc.asyncProperty(scheduleOf({ conditions, ...(tasks === undefined ? {} : { tasks }) }), (steps) =>
+      world.runSchedule(steps, { conditions, expiresAt }),
+    );
+    const { failed, numRuns } = await fc.check(property, { seed: SEED, numRuns: MOST_SCHEDULES, endOnFailure: true });
+    expect(failed, `${numRuns} schedules found nothing`).toBe(true);
+  });
+});
