@@ -62,11 +62,9 @@ async function walk(site: Site, path: string): Promise<boolean> {
   say(`process ${visit.pid} restored it in a browser that never logged in; the site says:\n\n    ${visit.status}\n`);
 
   printTable('what was captured', [
-    ...Object.entries(report.counts).map(([kind, count]) => [
-      kind,
-      String(count),
-      `${visit.report.counts[kind as keyof Report['counts']]} read back right`,
-    ]),
+    ...Object.entries(report.counts)
+      .filter(([, count]) => count > 0)
+      .map(([kind, count]) => [kind, String(count), `${visit.report.counts[kind as keyof Report['counts']]} read back right`]),
   ]);
   printTable('sizes', [
     ['text blob', `${blob.length} B`, `Base64 sections by the ${activeKernel().kind} kernel`],

@@ -14,6 +14,9 @@ export function showCounts(counts: Counts): string {
     [counts.records, 'record', 'records'],
     [counts.tabs, 'tab', 'tabs'],
   ];
+  // Few sites have these.
+  if (counts.cacheEntries > 0) words.push([counts.cacheEntries, 'cache entry', 'cache entries']);
+  if (counts.files > 0) words.push([counts.files, 'private file', 'private files']);
   return words.map(([count, one, many]) => `${count} ${count === 1 ? one : many}`).join(', ');
 }
 
