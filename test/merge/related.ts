@@ -115,6 +115,8 @@ async function write(
         // Every session has a source.
         if (entry.path[0] !== 'source') add(entry, undefined);
       }
+      // Two sessions of other times: a worker's own session never ends before it was made.
+      else if (entry.kind === 'header' && entry.path[0] === 'expiresAt' && (other.expiresAt ?? 0) < session.createdAt) continue;
       // What another session has under the same identity fits it, as far as one entry can tell.
       else add(entry, (await valueIn(other, entry)) ?? entry.candidates.at(-1)?.value);
     }
