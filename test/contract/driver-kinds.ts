@@ -129,9 +129,9 @@ export function kindsContract(name: string, makeBrowser: () => Promise<TestBrows
       expect(await there.evaluate(lookAtTab)).toEqual(before);
       await there.goBack({ waitUntil: 'commit' });
       expect(there.url()).toBe(`${site.origin}/login`);
-      // By the page's own means: the browser refuses to be asked for its history while it goes from one process to another.
+      // By the page's own means, and not before the call has its answer: the browser refuses to be asked for its history while it goes from one process to another.
       await expect.poll(() => there.evaluate(() => document.readyState)).toBe('complete');
-      await there.evaluate(() => history.go(2));
+      await there.evaluate(() => void setTimeout(() => history.go(2)));
       await there.waitForURL(`${site.secondOrigin}/login`, { waitUntil: 'commit' });
     });
 

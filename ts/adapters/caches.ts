@@ -3,9 +3,10 @@
  * the restore, answered from the session: the site is not asked. The body of an opaque response, which no script may read, comes by the DevTools protocol.
  */
 import { PspError } from '../errors.ts';
-import { decodeBase64 } from '../kernel/current.ts';
+import { decodeBase64Text } from '../kernel/text.ts';
+import { sameBytes } from '../session/bytes.ts';
 import { type CacheEntry, type Extent, type NamedCache, type Section, section } from '../session/session.ts';
-import { BYTES_MEDIA_TYPE, sameBytes, sendBody, takeBody } from './bodies.ts';
+import { BYTES_MEDIA_TYPE, sendBody, takeBody } from './bodies.ts';
 import type { AnswerRequest } from './intercept.ts';
 import type { Operation } from './operation.ts';
 import type { CacheEntryRead } from './page/caches.ts';
@@ -85,7 +86,7 @@ async function readHiddenBody({ session, storageKey }: CachePlace, name: string,
     requestURL: read.url,
     requestHeaders,
   });
-  return decodeBase64(new TextEncoder().encode(response.body));
+  return decodeBase64Text(response.body);
 }
 
 /** An address may be secret: entries are named by their number. */

@@ -1,6 +1,8 @@
 /** The origin private file system of one origin (File System Standard, section 5). The time of modification is the browser's: a restored file is a new one. */
+
+import { sameBytes } from '../session/bytes.ts';
 import { type Extent, type PrivateFile, section } from '../session/session.ts';
-import { BYTES_MEDIA_TYPE, sameBytes, sendBody, takeBody } from './bodies.ts';
+import { BYTES_MEDIA_TYPE, sendBody, takeBody } from './bodies.ts';
 import type { Operation } from './operation.ts';
 import type { PageWorld } from './page-world.ts';
 

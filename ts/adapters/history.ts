@@ -3,7 +3,7 @@
  * shown: a tab of the user's is not navigated to see the others. A restore walks an intercepted tab along the addresses.
  */
 import { PspError } from '../errors.ts';
-import { decodeBase64, encodeBase64 } from '../kernel/current.ts';
+import { decodeBase64Text, encodeBase64Text } from '../kernel/text.ts';
 import { VALUE_MEDIA_TYPE } from '../session/clone/records.ts';
 import { type HistoryEntry, section, type Tab, type TabHistory } from '../session/session.ts';
 import { type InterceptedPage, isTabAddress, isWeb } from './intercept.ts';
@@ -38,7 +38,7 @@ export async function captureHistory(
   const kept = entries.flatMap(({ url, title }, index): HistoryEntry[] => {
     if (!carried[index]) return [];
     const current = index === currentIndex && state !== null && unportable.length === 0;
-    return [{ url, ...(title === '' ? {} : { title }), ...(current ? { state: section(fromText(state), VALUE_MEDIA_TYPE) } : {}) }];
+    return [{ url, ...(title === '' ? {} : { title }), ...(current ? { state: section(decodeBase64Text(state), VALUE_MEDIA_TYPE) } : {}) }];
   });
   const index = carried.slice(0, currentIndex).filter((isOne) => isOne).length;
   return { ...(kept.length === 0 ? {} : { history: { index, entries: kept } }), ...(name === '' ? {} : { windowName: name }) };
@@ -63,7 +63,12 @@ export async function restoreHistory(
   if (index < entries.length - 1) world = await page.walkBack(index);
   const { url, state } = entries[index]!;
   if (world === null || !isWeb(url)) throw new PspError('SESSION_INVALID', 'a tab stands on an address that is neither http nor https');
-  const missing = await world.call('writeTab', tab.windowName ?? null, null, state === undefined ? null : toText(await state.bytes()));
+  const missing = await world.call(
+    'writeTab',
+    tab.windowName ?? null,
+    null,
+    state === undefined ? null : encodeBase64Text(await state.bytes()),
+  );
   if (missing.length > 0) {
     operation.entries.push({ outcome: 'lost', kind: 'history', place, reason: `this browser cannot make its ${missing.join(', ')}` });
   }
@@ -105,16 +110,8 @@ async function verifyHistory(
   if (found.currentIndex !== index || found.entries.map(({ url }) => url).join('\n') !== entries.map(({ url }) => url).join('\n')) {
     operation.entries.push({ outcome: 'altered', kind: 'history', place, reason: 'its entries read back differently' });
   }
-  if (state !== (expectedState === undefined ? null : toText(expectedState))) {
+  if (state !== (expectedState === undefined ? null : encodeBase64Text(expectedState))) {
     operation.entries.push({ outcome: 'altered', kind: 'history', place, reason: 'history.state reads back differently' });
   }
   if (name !== windowName) operation.entries.push({ outcome: 'altered', kind: 'windowName', place, reason: 'it reads back differently' });
-}
-
-function toText(bytes: Uint8Array): string {
-  return new TextDecoder().decode(encodeBase64(bytes));
-}
-
-function fromText(text: string): Uint8Array<ArrayBuffer> {
-  return decodeBase64(new TextEncoder().encode(text));
 }

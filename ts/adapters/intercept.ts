@@ -3,7 +3,7 @@
  * reaches the network or a service worker. That is how storage of origins that are not open is read, and how it is written.
  */
 import { PspError } from '../errors.ts';
-import { encodeBase64 } from '../kernel/current.ts';
+import { encodeBase64Text } from '../kernel/text.ts';
 import { storageKeyIdentity } from '../session/identity.ts';
 import type { StorageKey } from '../session/session.ts';
 import { watchChildren } from './child-session.ts';
@@ -190,7 +190,7 @@ function fulfilment(requestId: string, { status, statusText, headers, body }: An
     responseCode: status,
     ...(statusText === '' ? {} : { responsePhrase: statusText }),
     responseHeaders: headers.map(([name, value]) => ({ name, value })),
-    body: new TextDecoder().decode(encodeBase64(body)),
+    body: encodeBase64Text(body),
   };
 }
 

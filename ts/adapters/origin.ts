@@ -3,8 +3,8 @@
  * how the document got there.
  */
 import { PspError } from '../errors.ts';
-import { decodeBase64, encodeBase64 } from '../kernel/current.ts';
-import { concatenate } from '../session/bytes.ts';
+import { decodeBase64Text, encodeBase64Text } from '../kernel/text.ts';
+import { concatenate, sameBytes } from '../session/bytes.ts';
 import { RECORDS_MEDIA_TYPE, readRecords } from '../session/clone/records.ts';
 import {
   type Database,
@@ -17,7 +17,6 @@ import {
   section,
   textOf,
 } from '../session/session.ts';
-import { sameBytes } from './bodies.ts';
 import { captureCaches, restoreCaches } from './caches.ts';
 import { captureFiles, restoreFiles } from './files.ts';
 import type { InterceptedPage, Standing } from './intercept.ts';
@@ -127,7 +126,7 @@ async function takeRecords(world: PageWorld, database: string, store: StoreRead)
   const pieces: Uint8Array[] = [];
   for (let i = 0; i < store.chunks; i++) {
     const text = await world.call('takeChunk', database, store.name);
-    if (text !== null) pieces.push(decodeBase64(new TextEncoder().encode(text)));
+    if (text !== null) pieces.push(decodeBase64Text(text));
   }
   return concatenate(pieces);
 }
@@ -259,7 +258,7 @@ async function putStore(
   const kept: Uint8Array[] = [];
   let first = 0;
   for (const piece of pieces([...readRecords(await store.records.bytes())].map(({ whole }) => whole))) {
-    const text = new TextDecoder().decode(encodeBase64(concatenate(piece)));
+    const text = encodeBase64Text(concatenate(piece));
     const { refused } = await world.call('putRecords', database.name, store.name, text, limitMs);
     const reasons = new Map(refused.map(({ record, reason }) => [record, reason]));
     piece.forEach((record, index) => {

@@ -1,11 +1,12 @@
 /** The records of one object store in two sessions: by the bytes of their keys, as they stand in two sections. Nothing is decoded. */
 import { PspError } from '../errors.ts';
+import { sameBytes } from '../session/bytes.ts';
 import { type EncodedRecord, RECORDS_MEDIA_TYPE, readRecords, VALUE_MEDIA_TYPE } from '../session/clone/records.ts';
 import { type Section, section } from '../session/session.ts';
 import { align } from './align.ts';
 import type { Difference, MemberChange, RecordContent } from './difference.ts';
 import type { Label } from './kind.ts';
-import { describeValue, isSection, sameBytes } from './value.ts';
+import { describeValue, isSection } from './value.ts';
 
 /** One side: the section, null where there is none, and the pointer to it. */
 export interface RecordSide {

@@ -2,7 +2,9 @@
  * Values of a session: when two are the same, what may be said of one without showing it, and which parts of a long one differ.
  * A section is its media type and its bytes; text that is kept in a section is the same value as the string.
  */
+
 import { diffIds, diffText } from '../kernel/current.ts';
+import { sameBytes } from '../session/bytes.ts';
 import { type Section, TEXT_MEDIA_TYPE, textOf } from '../session/session.ts';
 import type { ValueFacts } from './difference.ts';
 
@@ -75,15 +77,6 @@ async function sameContents(pairs: readonly [string | Section, string | Section]
 async function sameContent(a: string | Section, b: string | Section): Promise<boolean> {
   if (typeof a === 'string' || typeof b === 'string') return (await textOf(a)) === (await textOf(b));
   return sameBytes(await a.bytes(), await b.bytes());
-}
-
-/** Not in constant time: nothing here is a key to be guessed at. */
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] !== b[i]) return false;
-  }
-  return true;
 }
 
 /** What can be said of a value; with the value itself where it is to be revealed. */

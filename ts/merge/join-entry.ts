@@ -1,8 +1,9 @@
 /** Joins one entry of several documents (law M1), and finds dots that stand for two writes (law M5). */
 import { PspError } from '../errors.ts';
+import { sameBytes } from '../session/bytes.ts';
 import { type Context, covers } from './context.ts';
 import { type Candidate, compareCandidates, type Dot, type Entry, type EntryKind, isSameStamp } from './entry.ts';
-import { sameBytes, sameEntryValue } from './value.ts';
+import { sameEntryValue } from './value.ts';
 
 /**
  * The entry that documents with these contexts hold together; null when nothing is left of it. `held`: what each has of it. All at once: joining two after two would

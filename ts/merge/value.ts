@@ -2,7 +2,9 @@
  * Values of entries: when two are the same, their canonical bytes, and a quick digest. A section counts by media type and content, and text in a section is
  * the same value as the string. Members of objects have no order, and one that is undefined is absent.
  */
+
 import { PspError } from '../errors.ts';
+import { sameBytes } from '../session/bytes.ts';
 import type { ByteReader, ByteWriter } from '../session/clone/bytes.ts';
 import { unitsToString } from '../session/clone/bytes.ts';
 import type { Section } from '../session/session.ts';
@@ -72,13 +74,6 @@ function unitsOf(text: string | Section): number {
 function contentHash(value: EntryValue): string | null {
   if (typeof value === 'string') return textHash(value);
   return isSection(value) ? knownHash(value) : null;
-}
-
-/** Not in constant time: nothing here is a key to be guessed at. */
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 function namesOf(members: Members): string[] {

@@ -14,7 +14,7 @@ import { captureExtent, compareCapture, type Operation, type UnknownAbsence } fr
 import { structureModes } from '../merge/policy/rules.ts';
 import type { ResolveOptions } from '../merge/resolve.ts';
 import { addStructures } from '../merge/structured-delta.ts';
-import { sameBytes } from '../merge/value.ts';
+import { sameBytes } from '../session/bytes.ts';
 import type { Session } from '../session/session.ts';
 import { type Base, baseOf, digestOf, digestsOf, keepUnknown, type Look, lookAt, placesOf } from './checkout-look.ts';
 import { toHex } from './hex.ts';

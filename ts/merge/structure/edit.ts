@@ -3,7 +3,7 @@
  * leaves standing stays as it is, and what was in conflict is settled by what it wrote.
  */
 import { diffText } from '../../kernel/current.ts';
-import { sameBytes } from '../value.ts';
+import { sameBytes } from '../../session/bytes.ts';
 import { Lifting } from './lift.ts';
 import {
   type Author,

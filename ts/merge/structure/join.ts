@@ -1,6 +1,6 @@
 /** Joining structures: a write stays that both hold, or that one holds and the other has not seen (law M1), at every spot. Pure set logic, whatever is read of it. */
 import { PspError } from '../../errors.ts';
-import { sameBytes } from '../value.ts';
+import { sameBytes } from '../../session/bytes.ts';
 import { type Content, hasSeen, NO_SPOT, type Spot, type Structure, type Write } from './model.ts';
 import { joinLists, joinTexts } from './run.ts';
 
