@@ -15,6 +15,7 @@ import { type EncryptionKey, generateKey } from '../ts/envelope/envelope.ts';
 import { encodeSession } from '../ts/index.ts';
 import type { Session } from '../ts/session/session.ts';
 import { assertState } from '../ts/session/validate.ts';
+import { endResting } from '../ts/store/import-threads.ts';
 import { exportMany, type ImportItem, importMany, sessionStore, type VerifyLevel } from '../ts/store/session-store.ts';
 import { generateSession, type SizeName, toNaiveJson } from './generated-session.ts';
 import type { BenchCase, Contestant, Subject } from './harness.ts';
@@ -67,7 +68,8 @@ export async function subject(): Promise<Subject> {
       "folder does not. Everything is on the disk when it counts as done. `full` decodes and validates, sealed sessions are opened first; `hashes` checks each section's; " +
       `\`header\` reads the header. Clear ones are stored clear, sealed ones as they are. ` +
       'Those rows have the default number of threads, which is none until an import has been at it for a tenth of a second, and then one for each processor but one; ' +
-      'those that say so have no thread but their own. Each import starts its threads anew, so their start and the compiling of their program count. ' +
+      'those that say so have no thread but their own. A thread is kept for ten seconds for the next import; `the first` starts its threads anew, so their start and the ' +
+      'compiling of their program count. ' +
       `\`${BASELINE}\` opens AES-GCM, JSON.parse, the same validator, Base64, SHA-256 of ` +
       'each content; one after the other, which was as fast as several; of many sessions it is timed with fewer. `raw lmdb` stores the bytes and looks at nothing.',
     cases,
@@ -106,6 +108,8 @@ function importing(size: SizeName, forms: Forms, key: EncryptionKey, naiveKey: U
     ['raw lmdb', (folder) => putRaw(clear, folder), true],
     ['full, clear', (folder) => importInto(folder, clear, null, 'full'), false],
     ['full, sealed', (folder) => importInto(folder, sealed, key, 'full'), false],
+    ['full, clear, the first', (folder) => importFirst(folder, clear, null), false],
+    ['full, sealed, the first', (folder) => importFirst(folder, sealed, key), false],
     ['full, clear, no threads', (folder) => importInto(folder, clear, null, 'full', 0), false],
     ['full, sealed, no threads', (folder) => importInto(folder, sealed, key, 'full', 0), false],
     ['hashes, clear', (folder) => importInto(folder, clear, null, 'hashes'), false],
@@ -154,6 +158,12 @@ async function importInto(
   await provider.close();
   if (created !== items.length) throw new Error(`bench import: ${created} of ${items.length} were stored: ${JSON.stringify(failures)}`);
   return created;
+}
+
+/** As a program's first import, or one long after the last. */
+function importFirst(path: string, items: readonly ImportItem[], keys: EncryptionKey | null): Promise<number> {
+  endResting();
+  return importInto(path, items, keys, 'full');
 }
 
 /** Stores the bytes of clear blobs with nothing but the library. */

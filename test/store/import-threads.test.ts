@@ -6,7 +6,7 @@ import { encodeSession } from '../../ts/blob/encode.ts';
 import { sha256Hex } from '../../ts/digest.ts';
 import { integrityTag } from '../../ts/envelope/integrity.ts';
 import { MacKey } from '../../ts/envelope/key.ts';
-import { copyKeys, copyMacKeys, keysFrom, macKeysFrom } from '../../ts/envelope/key-copy.ts';
+import { copyKeys, copyMacKeys, keysFrom, macKeysFrom, wipeKeys } from '../../ts/envelope/key-copy.ts';
 import { KeyRing } from '../../ts/envelope/keyring.ts';
 import { open } from '../../ts/envelope/open.ts';
 import { Passphrase } from '../../ts/envelope/passphrase.ts';
@@ -15,7 +15,7 @@ import type { KeySource } from '../../ts/envelope/wrap.ts';
 import type { KeyWrapper } from '../../ts/envelope/wrapper.ts';
 import type { PspError } from '../../ts/errors.ts';
 import { type ImportItem, type ImportOptions, type ImportResult, importMany } from '../../ts/store/import.ts';
-import { useThreadProgram } from '../../ts/store/import-threads.ts';
+import { countResting, endResting, useThreadProgram } from '../../ts/store/import-threads.ts';
 import { sessionStore } from '../../ts/store/session-store.ts';
 import { spareProcessors } from '../../ts/store/thread.ts';
 import { flip, keyOf } from '../envelope/fixture.ts';
@@ -58,7 +58,7 @@ async function manyItems(): Promise<ImportItem[]> {
     { ...sealedItem('foreign', packed, keyOf('foreign', 9)), name: 'of no key' },
     { ...sealedItem('changed', packed), name: 'changed', bytes: flip(sealed.bytes as Uint8Array, 300) },
     { name: 'without its id', bytes: sealed.bytes },
-    { name: 'with a wrong tag', bytes: packed, tag: await integrityTag(text, MAC, {}) },
+    { name: 'with a wrong tag', bytes: await blobOf('wrong'), tag: await integrityTag(text, MAC, {}) },
     { name: 'for somebody odd', bytes: sealed.bytes, context: { sessionId: () => 'x' } as never },
     { name: 'of no possible key', bytes: await blobOf('%'.repeat(200)) },
     ...(await clearItems(idsOf(120))),
@@ -129,6 +129,50 @@ describe('a thread that breaks off', () => {
   });
 });
 
+describe('a thread that has nothing more to do', () => {
+  const importWith = async (keys: KeySource | null, more: ImportOptions): Promise<void> => {
+    const summary = await importMany(sessionStore(memory(), options({ keys })), await clearItems(idsOf(200)), more).summary;
+    expect(summary).toMatchObject({ created: 200, failed: 0, withoutThreads: null });
+    expect(summary.threads > 0).toBe(more.threads !== 0);
+  };
+
+  test('works for the next import, with the keys of that one', async () => {
+    endResting();
+    await importWith(KEY, { threads: 2 });
+    expect(countResting().all).toBe(2);
+    const provider = memory({ now: () => NOW });
+    const other = keyOf('other', 7);
+    await importMany(sessionStore(provider, options({ keys: other })), await clearItems(['a']), { threads: 1 }).summary;
+    expect(countResting().all).toBe(2);
+    expect(await open((await provider.get('a'))!.value, other, { sessionId: 'a' })).toEqual((await clearItems(['a']))[0]!.bytes);
+    await importWith(null, { threads: 3 });
+    expect(countResting().all).toBe(3);
+    endResting();
+    expect(countResting().all).toBe(0);
+  });
+
+  test('is ended after a time', async () => {
+    endResting();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    await importWith(KEY, { threads: 1 });
+    vi.advanceTimersByTime(9_999);
+    expect(countResting().all).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(countResting().all).toBe(0);
+    vi.useRealTimers();
+    await importWith(KEY, { threads: 1 });
+  });
+
+  test('is not kept when it has gone', async () => {
+    endResting();
+    useOnce(buildThreadProgram({ afterMessages: 1, by: 'leaving' }));
+    const summary = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(300)), { threads: 1 }).summary;
+    expect(summary).toMatchObject({ created: 300, failed: 0 });
+    await vi.waitFor(() => expect(countResting().all).toBe(0));
+  });
+});
+
 describe('without threads', () => {
   test.each<[string, KeySource]>([
     ['a passphrase', new Passphrase('a long one')],
@@ -161,10 +205,17 @@ describe('an import that is told no number', () => {
     expect(summary.threads > 0).toBe(spareProcessors() > 0);
   });
 
-  test('takes none for a few items', async () => {
+  test('takes none for a few items, but where some with practice are left from other imports', async () => {
     hurry();
+    endResting();
     const summary = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(3))).summary;
     expect(summary).toMatchObject({ created: 3, threads: 0, withoutThreads: null });
+    for (let imports = 0; countResting().practiced === 0; imports++) {
+      expect(imports).toBeLessThan(20);
+      await importMany(sessionStore(memory(), options()), await clearItems(idsOf(300)), { threads: 1 }).summary;
+    }
+    const next = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(3))).summary;
+    expect(next).toMatchObject({ created: 3, threads: Math.min(1, spareProcessors()), withoutThreads: null });
   });
 });
 
@@ -204,6 +255,14 @@ describe('keys on their way into a thread', () => {
     const mac = structuredClone(copyMacKeys([MAC]));
     expect(await integrityTag(new Uint8Array(4), macKeysFrom(mac)[0]!)).toEqual(await integrityTag(new Uint8Array(4), MAC));
     expect(mac[0]!.secret).toEqual(new Uint8Array(32));
+    const [own, ownMac] = [keysFrom(structuredClone(copyKeys([KEY, ring])!)), macKeysFrom(structuredClone(copyMacKeys([MAC])))];
+    wipeKeys(own, ownMac);
+    expect(
+      copyKeys(own)!
+        .flat()
+        .map(({ secret }) => secret),
+    ).toEqual([new Uint8Array(32), null, new Uint8Array(32)]);
+    expect(copyMacKeys(ownMac)[0]!.secret).toEqual(new Uint8Array(32));
     // The keys themselves are as they were.
     expect(await open(sealed, KEY)).toEqual(Uint8Array.of(1, 2, 3));
   });

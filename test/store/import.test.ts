@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { filesystem } from '../../providers/filesystem.ts';
 import { memory } from '../../providers/memory.ts';
@@ -178,6 +179,21 @@ describe('a bad item', () => {
     const store = sessionStore(memory({ now }), options());
     const results = await resultsOf(importMany(store, [item!, { ...item!, name: 'again' }, other], { concurrency: 1, threads: 0 }));
     expect(results.map((result) => result.status === 'fulfilled' && result.value.outcome)).toEqual(['created', 'present', 'kept']);
+  });
+
+  test('one session twice in a batch that is refused as a whole is created once', async () => {
+    const [first, item] = await clearItems(['first', 'a']);
+    const refused = { name: 'refused', bytes: await blobOf('%'.repeat(200)) };
+    const twice = [first!, item!, refused, { ...item!, name: 'again' }];
+    const provider = memory({ now });
+    // Two that are put at once have both looked before.
+    const put = provider.put.bind(provider);
+    provider.put = async (...call) => {
+      await setImmediate();
+      return put(...call);
+    };
+    const { summary } = importMany(sessionStore(provider, options()), twice, { verify: 'header', threads: 0 });
+    expect(await summary).toMatchObject({ created: 2, present: 1, failed: 1 });
   });
 });
 

@@ -59,3 +59,12 @@ export function macKeysFrom(copies: readonly KeyCopy[]): MacKey[] {
   for (const { secret } of copies) clean(secret);
   return keys;
 }
+
+/** Wipes keys of {@link keysFrom} and {@link macKeysFrom}, which are of no use from then on. */
+export function wipeKeys(keys: readonly LocalKeySource[], macKeys: readonly MacKey[]): void {
+  for (const source of keys) {
+    const held = source instanceof EncryptionKey ? [source] : heldKeysOf(source).flatMap(({ key }) => key ?? []);
+    for (const key of held) clean(secretOf(key));
+  }
+  for (const key of macKeys) clean(macSecretOf(key));
+}

@@ -26,12 +26,18 @@ export async function storeGroup(
   const results = await createAll(parts, operation, items);
   const storeOne = (item: GroupItem, isRefused: boolean): Promise<Stored> =>
     rule === 'merge' ? mergeItem(parts, operation, item, isRefused) : storeItem(parts, operation, item, rule, isRefused);
-  const left = results.flatMap(({ status }, at) => (status === 'rejected' ? [at] : []));
-  await takeAll(left.length, SINGLES, undefined, async (index) => {
-    const at = left[index]!;
-    const { reason } = results[at] as PromiseRejectedResult;
-    const isRefused = !mayHaveHappened(reason);
-    results[at] = (await Promise.allSettled([storeOne(items[at]!, isRefused)]))[0];
+  const left = new Map<string, number[]>();
+  for (const [at, { status }] of results.entries()) {
+    if (status === 'rejected') left.set(items[at]!.key, [...(left.get(items[at]!.key) ?? []), at]);
+  }
+  // Those of one key one after the other: the same session twice is created once, and found the second time.
+  const ofEachKey = [...left.values()];
+  await takeAll(ofEachKey.length, SINGLES, undefined, async (index) => {
+    for (const at of ofEachKey[index]!) {
+      const { reason } = results[at] as PromiseRejectedResult;
+      const isRefused = !mayHaveHappened(reason);
+      results[at] = (await Promise.allSettled([storeOne(items[at]!, isRefused)]))[0];
+    }
   });
   return results;
 }

@@ -1,12 +1,12 @@
 /**
- * When an import gets threads, and what it gives to them: those that were asked for at its start; otherwise some as soon as it has proved that it is big,
- * since most imports are over before a thread has started.
+ * When an import gets threads, and what it gives to them: those that were asked for, or that imports before have left behind with some practice, at its start; otherwise some as soon as it
+ * has proved that it is big, since most imports are over before a thread has started.
  */
 
 import type { ItemClaims } from './import-check.ts';
 import { beginningOf } from './import-message.ts';
 import type { Preparation, PreparedItem } from './import-prepare.ts';
-import { ImportThreads, threadsFor } from './import-threads.ts';
+import { countResting, ImportThreads, threadsFor } from './import-threads.ts';
 import { isSealed } from './record.ts';
 import { spareProcessors } from './thread.ts';
 import { nextTurn } from './turn.ts';
@@ -44,7 +44,8 @@ export class ImportHelp {
     this.#preparation = preparation;
     this.#nonce = nonce;
     this.#onAnswer = onAnswer;
-    const count = threadsFor(threads);
+    const { practiced } = countResting();
+    const count = threadsFor(threads) ?? (practiced > 0 ? Math.min(practiced, spareProcessors(), MAX_UNASKED) : undefined);
     this.#isUndecided = count === undefined;
     if (count !== undefined) this.#begin(count);
   }
@@ -82,11 +83,11 @@ export class ImportHelp {
     }
   }
 
-  /** Ends all threads, which have nothing more to do. */
+  /** Lets go of all threads, which have nothing more to do. */
   end(): void {
     this.#hasEnded = true;
     this.#isUndecided = false;
-    this.#threads?.stop();
+    this.#threads?.end();
   }
 
   #begin(count: number): void {

@@ -5,12 +5,12 @@
 
 import { activeEngine, type EngineKind, syncEngine, useEngine } from '../envelope/engine.ts';
 import type { MacKey } from '../envelope/key.ts';
-import { copyKeys, copyMacKeys, type KeyCopy, keysFrom, macKeysFrom, type RingCopy } from '../envelope/key-copy.ts';
+import { copyKeys, copyMacKeys, type KeyCopy, keysFrom, macKeysFrom, type RingCopy, wipeKeys } from '../envelope/key-copy.ts';
 import type { ItemClaims, VerifyLevel } from './import-check.ts';
 import type { Preparation } from './import-prepare.ts';
 import type { RecordSeal } from './record.ts';
 
-/** The first message to a thread. Holds secrets. */
+/** The first message to a thread, for each import. Holds secrets. */
 export interface Beginning {
   readonly level: VerifyLevel;
   readonly tenant: string | undefined;
@@ -22,8 +22,11 @@ export interface Beginning {
   readonly engine: EngineKind | null;
 }
 
-/** The answer to it: batches may come. */
+/** The answer to the first of them: the thread has started, and batches may come at once from now on. */
 export const READY = 'ready';
+
+/** Sent when the import is over, and no batch under way: its keys are to be forgotten. Another beginning may come. */
+export const REST = 'rest';
 
 /** Items to be prepared. */
 export interface Batch {
@@ -60,13 +63,19 @@ export function beginningOf(
   return { level, tenant: seal.tenant, keys, macKeys: list, nonce, engine: reason === 'pinned' ? mac : null };
 }
 
-/** In the thread: what items are prepared with. Wipes the copies of the keys. */
-export function preparationOf({ level, tenant, keys, macKeys, nonce, engine }: Beginning): Preparation {
-  if (engine !== null) useEngine(engine);
+/** In the thread: what items are prepared with, and what wipes the keys of it. The copies in the message are wiped here. */
+export function preparationOf({ level, tenant, keys, macKeys, nonce, engine }: Beginning): {
+  readonly preparation: Preparation;
+  forget(): void;
+} {
+  useEngine(engine);
+  const own = { keys: keys === null ? null : keysFrom(keys), macKeys: macKeys === null ? null : macKeysFrom(macKeys) };
+  const writeIds = syncEngine().macKey('SHA-256', nonce);
   return {
-    level,
-    seal: { keys: keys === null ? null : keysFrom(keys), tenant },
-    macKeys: macKeys === null ? null : macKeysFrom(macKeys),
-    writeIds: syncEngine().macKey('SHA-256', nonce),
+    preparation: { level, seal: { keys: own.keys, tenant }, macKeys: own.macKeys, writeIds },
+    forget() {
+      wipeKeys(own.keys ?? [], own.macKeys ?? []);
+      writeIds.wipe();
+    },
   };
 }

@@ -3,7 +3,7 @@
  * import looks at it itself, and so its failure is the same, whoever looked first. Loaded by `import-threads.ts` only.
  */
 
-import { type Batch, type BatchAnswer, type Beginning, preparationOf, READY } from './import-message.ts';
+import { type Batch, type BatchAnswer, type Beginning, preparationOf, READY, REST } from './import-message.ts';
 import { type Preparation, type PreparedItem, prepareItem } from './import-prepare.ts';
 import { findThreadPort, type ThreadPort } from './thread.ts';
 
@@ -11,18 +11,25 @@ const port = findThreadPort();
 if (port !== null) run(port);
 
 function run({ listen, post }: ThreadPort): void {
-  let preparation: Preparation | null = null;
+  let isReady = false;
+  let current: ReturnType<typeof preparationOf> | null = null;
   // Batches come in their order and are prepared one by one.
   let last: Promise<void> = Promise.resolve();
   listen((message) => {
-    if (preparation === null) {
-      preparation = preparationOf(message as Beginning);
-      post(READY, []);
+    if (message === REST) {
+      current?.forget();
+      current = null;
       return;
     }
-    const known = preparation;
+    if (current === null) {
+      current = preparationOf(message as Beginning);
+      if (!isReady) post(READY, []);
+      isReady = true;
+      return;
+    }
+    const { preparation } = current;
     last = last.then(async () => {
-      const { answer, transfer } = await prepareBatch(message as Batch, known);
+      const { answer, transfer } = await prepareBatch(message as Batch, preparation);
       post(answer, transfer);
     });
   });

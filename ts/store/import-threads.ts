@@ -4,7 +4,7 @@
  */
 
 import type { ItemClaims } from './import-check.ts';
-import { type Batch, type BatchAnswer, type Beginning, READY } from './import-message.ts';
+import { type Batch, type BatchAnswer, type Beginning, READY, REST } from './import-message.ts';
 import type { PreparedItem } from './import-prepare.ts';
 import { startThread, type Thread } from './thread.ts';
 
@@ -13,6 +13,13 @@ const BATCH_ITEMS = 32;
 const BATCH_BYTES = 256 * 1024;
 /** Batches of a thread: with a second one it has work while the first answer is on its way. */
 const BATCHES = 2;
+/**
+ * A thread without an import is kept for so long: to start one and to compile its program takes a third of a second, in which its import looks at thousands of
+ * items itself. It holds no key then, and no process waits for it.
+ */
+const KEPT_MS = 10_000;
+/** A thread that has looked at fewer items is slow at it: the engine compiles what it sees often. */
+const PRACTICE_ITEMS = 1_000;
 /** Longer buffers are not kept for the next batch. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
@@ -27,6 +34,19 @@ export interface ThreadProgram {
 }
 
 let program: ThreadProgram | null = null;
+
+/** The threads that wait for another import, and what ends them when none comes. */
+const resting = new Map<ImportThread, ReturnType<typeof setTimeout>>();
+
+/** How many threads of earlier imports are there to begin at once, and how many of them have practice. */
+export function countResting(): { readonly all: number; readonly practiced: number } {
+  return { all: resting.size, practiced: [...resting.keys()].filter(({ practice }) => practice >= PRACTICE_ITEMS).length };
+}
+
+/** Ends the threads that wait for another import. For tests and benchmarks. */
+export function endResting(): void {
+  for (const thread of resting.keys()) thread.stop();
+}
 
 /** Starts threads by another program from now on; null: by our own. For tests, which run sources that a thread cannot load. */
 export function useThreadProgram(other: ThreadProgram | null): void {
@@ -60,7 +80,7 @@ export class ImportThreads {
   #used = 0;
   #hasLost = false;
 
-  /** Starts up to `count` threads; none where that is not possible. `onAnswer` is called behind the `onEnd` of items. */
+  /** Takes threads that rest, and starts others, up to `count`; none where that is not possible. `onAnswer` is called behind the `onEnd` of items. */
   constructor(count: number, beginning: Beginning, onAnswer: () => void) {
     this.#onAnswer = onAnswer;
     let chosen: ThreadProgram;
@@ -71,9 +91,12 @@ export class ImportThreads {
       return;
     }
     this.#isEarly = chosen.isEarly;
-    for (let started = 0; started < count; started++) {
-      const thread = ImportThread.start(chosen.url, beginning, (one) => this.#onEvent(one));
-      if (thread !== null) this.#threads.push(thread);
+    const rested = [...resting.keys()].filter((thread) => thread.program === chosen.url.href);
+    for (let begun = 0; begun < count; begun++) {
+      const thread = rested.pop() ?? ImportThread.start(chosen.url);
+      if (thread === null) continue;
+      thread.begin(beginning, (one) => this.#onEvent(one));
+      this.#threads.push(thread);
     }
   }
 
@@ -118,9 +141,9 @@ export class ImportThreads {
     for (const thread of this.#threads) thread.flush();
   }
 
-  /** Ends all threads. The caller guarantees that they have nothing to do. */
-  stop(): void {
-    for (const thread of this.#threads) thread.stop();
+  /** Lets go of all threads, which are kept for the next import. The caller guarantees that they have nothing to do. */
+  end(): void {
+    for (const thread of this.#threads) thread.rest();
     this.#threads = [];
   }
 
@@ -137,12 +160,16 @@ export class ImportThreads {
   }
 }
 
-/** One of them. */
+/** One of them, for one import after the other. */
 class ImportThread {
+  /** The address of its program. */
+  readonly program: string;
   isCounted = false;
   hasAnswered = false;
   isGone = false;
-  readonly #onEvent: (thread: ImportThread) => void;
+  /** Items that it has looked at, in all imports. */
+  practice = 0;
+  #onEvent: (thread: ImportThread) => void = () => {};
   #thread!: Thread;
   #isReady = false;
   /** What is collected for the next batch. */
@@ -152,12 +179,13 @@ class ImportThread {
   readonly #sent: (readonly GivenItem[])[] = [];
   readonly #buffers: ArrayBuffer[] = [];
 
-  private constructor(onEvent: (thread: ImportThread) => void) {
-    this.#onEvent = onEvent;
+  private constructor(program: string) {
+    this.program = program;
   }
 
-  static start(url: URL, beginning: Beginning, onEvent: (thread: ImportThread) => void): ImportThread | null {
-    const own = new ImportThread(onEvent);
+  /** Null where that is not possible. */
+  static start(url: URL): ImportThread | null {
+    const own = new ImportThread(url.href);
     const thread = startThread(url, {
       onMessage: (message) => own.#hear(message as BatchAnswer | typeof READY),
       onEnd: () => own.#end(),
@@ -165,8 +193,26 @@ class ImportThread {
     if (thread === null) return null;
     own.#thread = thread;
     thread.hold(false);
-    thread.post(beginning, []);
     return own;
+  }
+
+  /** Works for an import from now on, until {@link rest}. */
+  begin(beginning: Beginning, onEvent: (thread: ImportThread) => void): void {
+    clearTimeout(resting.get(this));
+    resting.delete(this);
+    this.isCounted = this.hasAnswered = false;
+    this.#onEvent = onEvent;
+    this.#thread.post(beginning, []);
+  }
+
+  /** Forgets the import and its keys. */
+  rest(): void {
+    this.#onEvent = () => {};
+    this.#thread.post(REST, []);
+    const timer = setTimeout(() => this.stop(), KEPT_MS);
+    // In Node and its like: the process need not wait for it.
+    (timer as { unref?(): void }).unref?.();
+    resting.set(this, timer);
   }
 
   /** Items that it has. */
@@ -213,6 +259,8 @@ class ImportThread {
   }
 
   stop(): void {
+    clearTimeout(resting.get(this));
+    resting.delete(this);
     this.#thread.stop();
   }
 
@@ -227,6 +275,7 @@ class ImportThread {
     const items = this.#sent.shift()!;
     if (this.#sent.length === 0) this.#thread.hold(false);
     this.hasAnswered = true;
+    this.practice += items.length;
     items.forEach(({ bytes, onEnd }, at) => {
       const id = ids[at]!;
       const facts = { incarnation: incarnations[at]!, revision: revisions[at]!, expiresAt: expiries[at]! };
@@ -236,6 +285,8 @@ class ImportThread {
   }
 
   #end(): void {
+    clearTimeout(resting.get(this));
+    resting.delete(this);
     this.isGone = true;
     const items = [...this.#sent.splice(0).flat(), ...this.#open];
     this.#open = [];
