@@ -49,15 +49,15 @@ export function findChromium(): string | null {
 }
 
 /**
- * Starts a Chromium with a fresh profile and a debugging port that the system chose. Throws an Error when there is no Chromium, when it
+ * Starts a Chromium with a fresh profile, a debugging port that the system chose, and `flags` besides ours. Throws an Error when there is no Chromium, when it
  * ends before its port is open (with its last words), or when that takes longer than a minute.
  */
-export async function launchChromium(): Promise<RunningChromium> {
+export async function launchChromium(flags: readonly string[] = []): Promise<RunningChromium> {
   const path = findChromium();
   if (path === null) throw new Error('no Chromium on this machine: run `npm run set-up`, or set PSP_CHROMIUM to its path');
   const profile = mkdtempSync(join(tmpdir(), 'psp-chromium-'));
   // A process group of its own (`detached`), so that one signal reaches all of its processes and nothing else.
-  const browser = spawn(path, [...CHROMIUM_FLAGS, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'], {
+  const browser = spawn(path, [...CHROMIUM_FLAGS, ...flags, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'], {
     detached: true,
     // Its temporary files go with the profile.
     env: { ...process.env, TMPDIR: profile },

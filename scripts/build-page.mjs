@@ -1,5 +1,5 @@
 /**
- * Bundles what runs inside a page into one string: ts/adapters/page/script.ts -> ts/adapters/generated/page-script.ts.
+ * Bundles what runs inside a page into one string: ts/adapters/page/install.ts -> ts/adapters/generated/page-script.ts.
  * `--check` writes nothing and exits 1 when the committed file differs.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const target = `${root}ts/adapters/generated/page-script.ts`;
 
 const { outputFiles } = buildSync({
   absWorkingDir: root,
-  entryPoints: ['ts/adapters/page/script.ts'],
+  entryPoints: ['ts/adapters/page/install.ts'],
   bundle: true,
   write: false,
   format: 'iife',

@@ -44,6 +44,19 @@ export const TOOLS = {
     packages: ['chromium', 'fonts-dejavu-core'],
     without: 'the parts that need no browser still run',
   },
+  chromedriver: {
+    paths: ['/usr/bin/chromedriver'],
+    commands: ['chromedriver'],
+    packages: ['chromium-driver'],
+    without: 'all tests but those of Selenium still run',
+  },
+  firefox: {
+    variable: 'PSP_FIREFOX',
+    paths: ['/usr/bin/firefox-esr'],
+    commands: ['firefox-esr', 'firefox'],
+    packages: ['firefox-esr'],
+    without: 'all tests but those of Firefox over WebDriver BiDi still run',
+  },
   curl: {
     paths: ['/usr/bin/curl'],
     commands: ['curl'],

@@ -23,6 +23,24 @@ export function sha256Hex(bytes: Uint8Array): string {
   return hashToHex(bytes);
 }
 
+/** A SHA-256 whose bytes come piece by piece. */
+export interface RunningSha256 {
+  add(bytes: Uint8Array): void;
+  /** Of all that was added, as {@link sha256Hex}. Nothing may be added after it. */
+  hex(): string;
+}
+
+/** SHA-256 over bytes that are not all there yet. */
+export function startSha256(): RunningSha256 {
+  const running = findNodeCrypto()?.createHash?.('sha256') ?? nobleSha256.create();
+  return {
+    add(bytes) {
+      running.update(bytes);
+    },
+    hex: () => toHex(running.digest()),
+  };
+}
+
 const DIGITS = /* @__PURE__ */ Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 function findHash(): Hash {
@@ -36,11 +54,13 @@ function findHashToHex(): HashToHex {
   const crypto = findNodeCrypto();
   if (typeof crypto?.hash === 'function') return (bytes) => crypto.hash('sha256', bytes, 'hex');
   const hashBytes = findHash();
-  return (bytes) => {
-    let hex = '';
-    for (const byte of hashBytes(bytes)) hex += DIGITS[byte]!;
-    return hex;
-  };
+  return (bytes) => toHex(hashBytes(bytes));
+}
+
+function toHex(hashed: Uint8Array): string {
+  let hex = '';
+  for (const byte of hashed) hex += DIGITS[byte]!;
+  return hex;
 }
 
 /** `process.getBuiltinModule` came with Node 20.16; Deno and Bun have it too. A bundler's stand-in for `process` has not. */

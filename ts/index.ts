@@ -7,6 +7,7 @@ import { convertBlob as convert } from './blob/convert.ts';
 import { decodeSession as decode } from './blob/decode.ts';
 import { encodeSession as encode } from './blob/encode.ts';
 import { exportJson as exportAsJson } from './blob/export.ts';
+import { openBlob as openAt } from './blob/source.ts';
 import { readBlob as read, writeBlob as write } from './blob/stream.ts';
 import { compareSessions as compare } from './diff/compare.ts';
 import { diffSessions as sessions } from './diff/diff.ts';
@@ -38,6 +39,8 @@ export const decodeSession: typeof decode = /* @__PURE__ */ withCompiledBase64(d
 export const convertBlob: typeof convert = /* @__PURE__ */ withCompiledBase64(convert);
 /** {@link exportAsJson}, with the compiled kernel where the platform lets it start. */
 export const exportJson: typeof exportAsJson = /* @__PURE__ */ withCompiledBase64(exportAsJson);
+/** {@link openAt}, with the compiled kernel where the platform lets it start. */
+export const openBlob: typeof openAt = /* @__PURE__ */ withCompiledBase64(openAt);
 /** {@link read}, with the compiled kernel where the platform lets it start. */
 export const readBlob: typeof read = /* @__PURE__ */ withCompiledBase64(read);
 /** {@link write}, with the compiled kernel where the platform lets it start. */

@@ -19,6 +19,7 @@ export { type EncodeOptions, encodeSession, type SectionHead } from './blob/enco
 export { exportJson } from './blob/export.ts';
 export type { Framing } from './blob/framing.ts';
 export { type PeekedBlob, type PeekedSection, peekBlob, type ReadRange } from './blob/peek.ts';
+export { type BlobSource, openBlob } from './blob/source.ts';
 export { readBlob, type StreamedBlob, type StreamedSection, type WriteChunk, writeBlob } from './blob/stream.ts';
 export { type CompareOptions, type Comparison, compareSessions, type Measure } from './diff/compare.ts';
 export { type DiffOptions, diffSessions } from './diff/diff.ts';
@@ -114,6 +115,7 @@ export { type ExpiredEntry, isExpired, withoutExpired } from './session/expiry.t
 export { explainIssues, hasError, type Issue, type IssueCode, type Severity, type Stage } from './session/issue.ts';
 export type { Member, MemberKind } from './session/member.ts';
 export { type PurgeLog, purge } from './session/purge.ts';
+export type { SectionSink, SectionWriter } from './session/section-sink.ts';
 export {
   type BucketPolicy,
   type CacheEntry,

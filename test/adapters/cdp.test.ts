@@ -1,8 +1,12 @@
 import { chromium } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { cdp } from '../../ts/adapters/cdp.ts';
+import { type Session, section } from '../../ts/session/session.ts';
 import { driverContract, type TestBrowser } from '../contract/driver.ts';
 import { kindsContract } from '../contract/driver-kinds.ts';
+import { passkeysContract } from '../contract/driver-passkeys.ts';
+import { permissionsContract } from '../contract/driver-permissions.ts';
+import { workersContract } from '../contract/driver-workers.ts';
 import { launchChromium, requireChromium } from '../servers/chromium.ts';
 
 const GROUP = 'capture and restore over CDP';
@@ -23,6 +27,45 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
   };
   driverContract('cdp', makeBrowser);
   kindsContract('cdp', makeBrowser);
+  workersContract('cdp', makeBrowser);
+  permissionsContract('cdp', makeBrowser);
+  passkeysContract('cdp', makeBrowser);
+});
+
+describe.skipIf(requireChromium(GROUP) === null)('what lasts as long as the cdp driver', () => {
+  const origin = 'https://app.example';
+  const session: Session = {
+    ...{ id: 'lasting', incarnation: 'one', revision: 0, createdAt: 1, updatedAt: 1, source: { tool: 'test' }, cookies: [], storage: [] },
+    coverage: { cookies: 'complete', tabs: 'complete', storage: [] },
+    tabs: [{ id: 'one', url: `${origin}/`, sessionStorage: [] }],
+    permissions: [{ origin, name: 'geolocation', state: 'granted' }],
+  };
+
+  test('permissions and passkeys last through captures and reloads, and end with close()', async () => {
+    const browser = await launchChromium();
+    try {
+      await using driver = cdp(browser.cdpUrl);
+      const { privateKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign']);
+      const key = section(new Uint8Array(await crypto.subtle.exportKey('pkcs8', privateKey)), 'application/pkcs8');
+      const credentials = [{ credentialId: 'AQID', rpId: 'app.example', isResidentCredential: false, signCount: 7, privateKey: key }];
+      const { target, report } = await driver.restore({ ...session, credentials });
+      expect(report).toMatchObject({ entries: [], counts: { permissions: 1, passkeys: 1 } });
+      await driver.capture({ origins: [origin] });
+      await driver.reload(target);
+      // By another driver, whose connection ends: the permission was not its own.
+      await cdp(browser.cdpUrl).capture({ origins: [origin] });
+      const held = (await driver.capture({ origins: [origin] })).session;
+      expect(held).toMatchObject({ permissions: session.permissions, credentials: [{ credentialId: 'AQID', signCount: 7 }] });
+
+      await driver.close();
+      await driver.close();
+      const ended = (await driver.capture({ origins: [origin] })).session;
+      expect(ended.permissions).toEqual([]);
+      expect(ended.credentials ?? []).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  });
 });
 
 describe('connecting over CDP', () => {

@@ -19,6 +19,7 @@ function refusingPort(endsAfterMs: number): ChromiumPort<string> {
     browser: { send: refuse, on: () => () => undefined },
     browserContextId: undefined,
     tabIds: new TabIds(),
+    lasting: null,
     pages: refuse,
     newPage: refuse,
     isClosed: () => closed,

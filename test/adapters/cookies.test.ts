@@ -64,14 +64,15 @@ describe('cookies of the DevTools protocol', () => {
     expect(inPartition('https://top.example')?.partitionKey).toEqual({ topLevelSite: 'https://top.example', hasCrossSiteAncestor: false });
   });
 
-  test('the storage of a cookie is that of its partition, where that is a third party', () => {
+  test('the storage of a cookie is that of its partition, of a third party or below another site', () => {
     const of = (topLevelSite: string, hasCrossSiteAncestor: boolean): unknown =>
       cookieKey(fromCdpCookie({ ...plain, secure: true, partitionKey: { topLevelSite, hasCrossSiteAncestor } })!);
     const origin = 'https://app.example';
     expect(of('https://top.example', true)).toEqual({ origin, topLevelSite: 'https://top.example' });
     expect(of('https://app.example', false)).toEqual({ origin, topLevelSite: null });
-    expect(of('https://app.example', true)).toEqual({ origin, topLevelSite: null });
-    expect(of('https://example', true)).toEqual({ origin, topLevelSite: null });
+    const below = { origin, topLevelSite: null, hasCrossSiteAncestor: true };
+    expect(of('https://app.example', true)).toEqual(below);
+    expect(of('https://example', true)).toEqual(below);
     expect(of('http://app.example', true)).toEqual({ origin, topLevelSite: 'http://app.example' });
   });
 

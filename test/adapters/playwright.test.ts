@@ -3,6 +3,9 @@ import { afterAll, describe } from 'vitest';
 import { playwright } from '../../ts/adapters/playwright.ts';
 import { driverContract, type TestBrowser } from '../contract/driver.ts';
 import { kindsContract } from '../contract/driver-kinds.ts';
+import { passkeysContract } from '../contract/driver-passkeys.ts';
+import { permissionsContract } from '../contract/driver-permissions.ts';
+import { workersContract } from '../contract/driver-workers.ts';
 import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
 
 const GROUP = 'capture and restore through Playwright';
@@ -29,4 +32,7 @@ describe.skipIf(path === null)(GROUP, () => {
   driverContract('playwright', makeBrowser);
   // Playwright launches its browsers without partitioned storage: a frame of another site has none.
   kindsContract('playwright', makeBrowser, false);
+  workersContract('playwright', makeBrowser);
+  permissionsContract('playwright', makeBrowser);
+  passkeysContract('playwright', makeBrowser);
 });

@@ -4,6 +4,9 @@ import { afterAll, describe } from 'vitest';
 import { puppeteer } from '../../ts/adapters/puppeteer.ts';
 import { driverContract, type TestBrowser } from '../contract/driver.ts';
 import { kindsContract } from '../contract/driver-kinds.ts';
+import { passkeysContract } from '../contract/driver-passkeys.ts';
+import { permissionsContract } from '../contract/driver-permissions.ts';
+import { workersContract } from '../contract/driver-workers.ts';
 import { launchChromium, type RunningChromium, requireChromium } from '../servers/chromium.ts';
 
 const GROUP = 'capture and restore through Puppeteer';
@@ -43,4 +46,7 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
   };
   driverContract('puppeteer', makeBrowser);
   kindsContract('puppeteer', makeBrowser);
+  workersContract('puppeteer', makeBrowser);
+  permissionsContract('puppeteer', makeBrowser);
+  passkeysContract('puppeteer', makeBrowser);
 });

@@ -101,6 +101,9 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
       records: 0,
       cacheEntries: 0,
       files: 0,
+      serviceWorkers: 0,
+      permissions: 0,
+      passkeys: 0,
       tabs: 1,
       origins: 1,
     });
@@ -133,6 +136,9 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
       records: 0,
       cacheEntries: 0,
       files: 0,
+      serviceWorkers: 0,
+      permissions: 0,
+      passkeys: 0,
       tabs: 0,
       origins: 0,
     });

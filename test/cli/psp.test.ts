@@ -96,6 +96,19 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     });
   });
 
+  test('restore of a part, beside what is there', async () => {
+    const target = await freshBrowser();
+    const restore = (...more: string[]): Promise<Run> =>
+      psp(['restore', file('login.psp'), '--cdp', target.cdpUrl, '--key-file', file('key'), '--json', ...more]);
+    const nothing = { localStorage: 0, sessionStorage: 0, databases: 0, tabs: 0 };
+    expect(json(await restore('--kind', 'cookie'))).toMatchObject({ counts: { ...nothing, cookies: 1 } });
+    expect(json(await restore('--kind', 'localStorage', '--kind', 'indexedDB', '--keep'))).toMatchObject({
+      counts: { ...nothing, localStorage: 1, databases: 1, records: 2 },
+    });
+    expect(json(await restore('--origin', 'https://unused.example/'))).toMatchObject({ counts: { ...nothing, cookies: 0 } });
+    expectFailure(await restore('--kind', 'everything'), 'USAGE');
+  });
+
   test('restore --open loads the tabs, and they are logged in without another hand', async () => {
     const target = await freshBrowser();
     const printed = lines(await psp(['restore', file('login.psp'), '--cdp', target.cdpUrl, '--open'], { env: { PSP_KEY: keyText() } }));

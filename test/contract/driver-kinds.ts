@@ -2,14 +2,16 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Frame, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import { type Site, startSite } from '../../demo/site.ts';
 import { restoredTab } from '../servers/login.ts';
 import type { TestBrowser } from './driver.ts';
+import { type Exceptions, testUnless } from './exceptions.ts';
 
 /** `partitions`: false where the browser was started so that a frame of another site has no storage at all. */
-export function kindsContract(name: string, makeBrowser: () => Promise<TestBrowser>, partitions = true): void {
+export function kindsContract(name: string, makeBrowser: () => Promise<TestBrowser>, partitions = true, exceptions: Exceptions = {}): void {
   describe(`${name} driver, further kinds of state`, () => {
+    const test = testUnless(exceptions);
     let site: Site;
     let pictures: Pictures;
     const browsers: TestBrowser[] = [];
@@ -64,7 +66,7 @@ export function kindsContract(name: string, makeBrowser: () => Promise<TestBrows
       if (!partitions) {
         const { report } = await first.driver.capture();
         expect(report.entries.map(({ outcome, kind, place }) => [outcome, kind, place])).toContainEqual([
-          'lost',
+          'notice',
           'partitionedStorage',
           `${site.secondOrigin} inside ${site.origin}`,
         ]);
@@ -126,7 +128,8 @@ export function kindsContract(name: string, makeBrowser: () => Promise<TestBrows
       expect(site.requests).toEqual([]);
       const there = await restoredTab(second.context, `${site.origin}/login?step=1`);
       await there.reload();
-      expect(await there.evaluate(lookAtTab)).toEqual(before);
+      // The connection that looks on may take the end of the restore's own loading for the end of its reload.
+      await expect.poll(() => there.evaluate(lookAtTab)).toEqual(before);
       await there.goBack({ waitUntil: 'commit' });
       expect(there.url()).toBe(`${site.origin}/login`);
       // By the page's own means, and not before the call has its answer: the browser refuses to be asked for its history while it goes from one process to another.

@@ -2,14 +2,13 @@
  * The contract of every driver, run against the real demo site in real browsers: `makeBrowser` starts a fresh one, which the suite also drives
  * by hand (through Playwright) to log in and to look.
  */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { BrowserContext } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import { type Site, startSite } from '../../demo/site.ts';
 import type { Driver } from '../../ts/adapters/driver.ts';
 import type { Session } from '../../ts/session/session.ts';
 import { logIn, restoredTab, whoAmI } from '../servers/login.ts';
+import { type Exceptions, testUnless } from './exceptions.ts';
 
 export interface TestBrowser {
   readonly context: BrowserContext;
@@ -20,8 +19,9 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
-export function driverContract(name: string, makeBrowser: () => Promise<TestBrowser>): void {
+export function driverContract(name: string, makeBrowser: () => Promise<TestBrowser>, exceptions: Exceptions = {}): void {
   describe(`${name} driver`, () => {
+    const test = testUnless(exceptions);
     let site: Site;
     const browsers: TestBrowser[] = [];
     const freshBrowser = async (): Promise<TestBrowser> => {
@@ -135,29 +135,6 @@ export function driverContract(name: string, makeBrowser: () => Promise<TestBrow
       const { report } = await second.driver.restore(session);
       expect(report).toMatchObject({ entries: [], counts: { cookies: cookies.length } });
       expect(await rawCookies(second.context)).toEqual(await rawCookies(first.context));
-    });
-
-    test('a service worker is not woken by a capture of its origin, and is reported as not carried', async () => {
-      const worker = await startWorkerSite();
-      try {
-        const first = await freshBrowser();
-        const page = await first.context.newPage();
-        await page.goto(worker.origin);
-        await page.evaluate(() =>
-          navigator.serviceWorker.ready.then(() => caches.open('pages')).then(() => localStorage.setItem('kept', 'yes')),
-        );
-        await page.goto('about:blank');
-        worker.requests.length = 0;
-        const { session, report } = await first.driver.capture({ origins: [worker.origin] });
-        expect(worker.requests).toEqual([]);
-        expect(report.entries.map(({ outcome, kind }) => [outcome, kind])).toEqual([['uncarried', 'serviceWorker']]);
-        expect(session.storage[0]!.caches).toEqual([{ name: 'pages', entries: [] }]);
-        const second = await freshBrowser();
-        await second.driver.restore(session);
-        expect(worker.requests).toEqual([]);
-      } finally {
-        await worker.close();
-      }
     });
 
     test('restoring and capturing again gives the same cookies, storage and records', async () => {
@@ -366,28 +343,6 @@ async function rawCookies(context: BrowserContext): Promise<unknown[]> {
   await page.close();
   return cookies.map((cookie) => JSON.stringify(cookie)).sort();
 }
-
-/** A page that installs a service worker for its whole origin, and answers every request through it. */
-async function startWorkerSite(): Promise<{ origin: string; requests: string[]; close(): Promise<void> }> {
-  const requests: string[] = [];
-  const server = createServer((request, response) => {
-    requests.push(request.url ?? '');
-    const script = request.url === '/worker.js';
-    response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
-    response.end(script ? WORKER : `<!doctype html><script>navigator.serviceWorker.register('/worker.js')</script>`);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const close = (): Promise<void> =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  return { origin: `http://127.0.0.1:${port}`, requests, close };
-}
-
-const WORKER = `addEventListener('fetch', (event) => event.respondWith(fetch(event.request)));
-addEventListener('activate', (event) => event.waitUntil(clients.claim()));`;
 
 /** What two captures of one state have in common: everything but ids and times, with section bytes in place of handles. */
 async function facts(session: Session): Promise<unknown> {

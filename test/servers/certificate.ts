@@ -17,11 +17,12 @@ export function hasOpenssl(group: string): boolean {
   return requireTool('openssl', spawnSync('openssl', ['version']).status === 0, group);
 }
 
-/** A certificate of `localhost` and 127.0.0.1, in a folder that `remove` removes. */
-export function makeCertificate(): CertificateFiles & { remove(): void } {
+/** A certificate of these names and 127.0.0.1, in a folder that `remove` removes. */
+export function makeCertificate(names: readonly string[] = ['localhost']): CertificateFiles & { remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'psp-certificate-'));
   const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
-  const words = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-days', '2', '-nodes'];
+  const alternatives = `subjectAltName=${names.map((name) => `DNS:${name}`).join()},IP:127.0.0.1`;
+  const words = ['-subj', `/CN=${names[0]}`, '-addext', alternatives, '-days', '2', '-nodes'];
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
   const { status, stderr } = spawnSync('openssl', ['req', '-x509', ...kind, ...words, '-out', certificate, '-keyout', key]);
   const remove = (): void => rmSync(folder, { recursive: true, force: true });

@@ -6,7 +6,7 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { expectTypeOf } from 'vitest';
 import { filesystem } from '../../providers/filesystem.ts';
 import { memory } from '../../providers/memory.ts';
-import { type CdpTarget, cdp } from '../../ts/adapters/cdp.ts';
+import { type CdpDriver, type CdpTarget, cdp } from '../../ts/adapters/cdp.ts';
 import { type PlaywrightTarget, playwright } from '../../ts/adapters/playwright.ts';
 import type * as main from '../../ts/index.ts';
 import type {
@@ -90,7 +90,8 @@ export async function refused(context: BrowserContext, page: Page): Promise<void
 /** Both drivers are drivers; what they restore to differs. */
 export async function overCdp(session: Session): Promise<void> {
   const driver = cdp('http://127.0.0.1:9222', { browserContextId: 'one' });
-  expectTypeOf(driver).toEqualTypeOf<Driver<CdpTarget>>();
+  expectTypeOf(driver).toEqualTypeOf<CdpDriver>();
+  expectTypeOf(driver).toExtend<Driver<CdpTarget>>();
   expectTypeOf(await driver.capture()).toEqualTypeOf<CaptureResult>();
   expectTypeOf(await driver.restore(session)).toEqualTypeOf<RestoreResult<CdpTarget>>();
   // @ts-expect-error a DevTools connection has no Playwright pages
@@ -162,6 +163,7 @@ export function names(): void {
     | 'isExpired'
     | 'isLossy'
     | 'open'
+    | 'openBlob'
     | 'openRange'
     | 'openSealed'
     | 'openStream'

@@ -2,6 +2,7 @@
 import { type Browser, type BrowserContext, connect, type Page } from 'puppeteer-core';
 import { expectTypeOf } from 'vitest';
 import type { Driver } from '../../ts/adapters/driver.ts';
+import { extractableKeysScript } from '../../ts/adapters/extractable-keys.ts';
 import { type PuppeteerTarget, puppeteer } from '../../ts/adapters/puppeteer.ts';
 import type { Session } from '../../ts/session/session.ts';
 
@@ -15,6 +16,11 @@ export async function contexts(browser: Browser, page: Page, session: Session): 
   const { target } = await puppeteer(connected.defaultBrowserContext()).restore(session);
   expectTypeOf(target.pages).toEqualTypeOf<readonly Page[]>();
   await target.pages[0]?.reload({ waitUntil: 'networkidle0' });
+}
+
+/** The script is handed over as it is. */
+export async function scripts(page: Page): Promise<void> {
+  await page.evaluateOnNewDocument(extractableKeysScript);
 }
 
 /** What is no context is refused, however close. */

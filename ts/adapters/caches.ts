@@ -4,26 +4,25 @@
  */
 import { PspError } from '../errors.ts';
 import { decodeBase64Text } from '../kernel/text.ts';
-import { sameBytes } from '../session/bytes.ts';
-import { type CacheEntry, type Extent, type NamedCache, type Section, section } from '../session/session.ts';
-import { BYTES_MEDIA_TYPE, sendBody, takeBody } from './bodies.ts';
-import type { AnswerRequest } from './intercept.ts';
+import type { SectionSink } from '../session/section-sink.ts';
+import type { CacheEntry, Extent, NamedCache, Section } from '../session/session.ts';
+import type { AnswerRequest } from './answers.ts';
+import { BYTES_MEDIA_TYPE, digestSink, isSameContent, sendBody, takeBody } from './bodies.ts';
+import type { InterceptedPage, Standing } from './intercept.ts';
 import type { Operation } from './operation.ts';
 import type { CacheEntryRead } from './page/caches.ts';
-import type { PageWorld } from './page-world.ts';
-import type { DevToolsSession } from './protocol.ts';
+import { storageAddress } from './storage-key.ts';
 
 /** The document that a restore or capture of caches works in. */
-export interface CachePlace {
-  readonly session: DevToolsSession;
-  readonly world: PageWorld;
-  /** The browser's name for the storage. */
-  readonly storageKey: string;
+export interface CachePlace extends Standing {
   /** For the report. */
   readonly place: string;
 }
 
 const SLOT = 'cache';
+
+/** An address of another site (RFC 6761, section 6.4): what is fetched from there is foreign to every page. It is answered here. */
+const STAND_IN = 'https://persistent-sessions.invalid/response';
 
 /** Reads every cache. A cache or a body that fails is an entry of the report, and makes the extent partial. */
 export async function captureCaches(operation: Operation, at: CachePlace): Promise<{ caches: NamedCache[]; extent: Extent }> {
@@ -32,43 +31,55 @@ export async function captureCaches(operation: Operation, at: CachePlace): Promi
   let extent: Extent = 'complete';
   for (const name of await world.call('cacheNames')) {
     const entry = { outcome: 'lost', kind: 'cacheStorage', place: `${place} ${name}` } as const;
-    const read = await operation.part(entry, () => readCache(operation, at, name));
-    if (read === null) extent = 'partial';
-    else if (read !== 'gone') caches.push(read);
+    const read = await operation.part(entry, () => readCache(operation, at, name, operation.sink));
+    if (read === 'gone') continue;
+    const entries = (read ?? []).filter((one) => one !== null);
+    if (read === null || entries.length < read.length) extent = 'partial';
+    if (read !== null) caches.push({ name, entries });
   }
   return { caches, extent };
 }
 
-async function readCache(operation: Operation, at: CachePlace, name: string): Promise<NamedCache | 'gone'> {
+/** The entries in their order; null for one whose body cannot be read. */
+async function readCache(operation: Operation, at: CachePlace, name: string, sink: SectionSink): Promise<(CacheEntry | null)[] | 'gone'> {
   const { world } = at;
   const found = await world.call('openCache', name);
   if (found === null) return 'gone';
-  const entries: CacheEntry[] = [];
+  const entries: (CacheEntry | null)[] = [];
   for (const [index, read] of found.entries()) {
     const place = entryPlace(at.place, name, index);
-    if (read.isRedirected) {
-      const reason = 'it came by a redirect: the address that it came from is not kept';
+    if (read.cameBy !== null) {
+      const reason = `it came ${CAME[read.cameBy]}: the address that it came from is not kept`;
       operation.entries.push({ outcome: 'altered', kind: 'cacheStorage', place, reason });
     }
-    const body = await operation.part({ outcome: 'lost', kind: 'cacheStorage', place: `${place} body` }, () =>
-      readBody(at, name, index, read),
-    );
-    entries.push(toEntry(read, body));
+    const body = await operation.part({ outcome: 'lost', kind: 'cacheStorage', place }, async () => ({
+      content: await readBody(at, name, index, read, sink),
+    }));
+    // Without the body that it has, an entry would be another answer than the site had kept.
+    entries.push(body === null ? null : toEntry(read, body.content));
   }
   await world.call('closeCache');
-  return { name, entries };
+  return entries;
 }
 
-function toEntry(read: CacheEntryRead, body: Uint8Array<ArrayBuffer> | null): CacheEntry {
-  const { isRedirected: _, hasBody, ...entry } = read;
-  return { ...entry, ...(body === null || (body.length === 0 && !hasBody) ? {} : { body: section(body, BYTES_MEDIA_TYPE) }) };
+const CAME = { redirect: 'by a redirect', 'other address': 'from another address than its request names' } as const;
+
+function toEntry(read: CacheEntryRead, body: Section | null): CacheEntry {
+  const { cameBy: _, hasBody, ...entry } = read;
+  return { ...entry, ...(body === null || (body.length === 0 && !hasBody) ? {} : { body }) };
 }
 
-async function readBody(at: CachePlace, name: string, index: number, read: CacheEntryRead): Promise<Uint8Array<ArrayBuffer> | null> {
-  if (isHidden(read)) return readHiddenBody(at, name, read);
+async function readBody(at: CachePlace, name: string, index: number, read: CacheEntryRead, sink: SectionSink): Promise<Section | null> {
+  if (isHidden(read)) return keepWhole(await readHiddenBody(at, name, read), sink);
   if (!read.hasBody) return null;
   await at.world.call('readCacheBody', name, index, SLOT);
-  return takeBody(at.world, SLOT);
+  return takeBody(at.world, SLOT, sink);
+}
+
+async function keepWhole(bytes: Uint8Array, sink: SectionSink): Promise<Section> {
+  const writer = await sink.begin(BYTES_MEDIA_TYPE);
+  await writer.write(bytes);
+  return writer.end();
 }
 
 /** An opaque response tells scripts nothing, not even whether it has a body. */
@@ -76,8 +87,10 @@ function isHidden({ type }: Pick<CacheEntry, 'type'>): boolean {
   return type === 'opaque' || type === 'opaqueredirect';
 }
 
-async function readHiddenBody({ session, storageKey }: CachePlace, name: string, read: CacheEntryRead): Promise<Uint8Array<ArrayBuffer>> {
-  const { caches } = await session.send('CacheStorage.requestCacheNames', { storageKey });
+async function readHiddenBody(at: CachePlace, name: string, read: CacheEntryRead): Promise<Uint8Array<ArrayBuffer>> {
+  const { session } = at;
+  if (session === null) throw new PspError('ADAPTER_UNSUPPORTED', 'no script may read the body of an opaque response');
+  const { caches } = await session.send('CacheStorage.requestCacheNames', storageAddress(at));
   const cache = caches.find(({ cacheName }) => cacheName === name);
   if (cache === undefined) throw new PspError('ADAPTER_PROTOCOL', 'the browser does not list the cache');
   const requestHeaders = read.requestHeaders.map(([field, value]) => ({ name: field, value }));
@@ -94,16 +107,18 @@ function entryPlace(place: string, name: string, index: number): string {
   return `${place} ${name} entry ${index}`;
 }
 
-/** Replaces every cache and reads back what was written; how many entries are there as captured. */
+/** Replaces every cache, or adds to those that are there, and reads back what was written; how many entries are there as captured. */
 export async function restoreCaches(
   operation: Operation,
   at: CachePlace,
-  answer: (url: string, response: AnswerRequest) => () => void,
+  answer: InterceptedPage['answer'] | null,
   caches: readonly NamedCache[],
+  isAdded: boolean,
 ): Promise<number> {
   await at.world.call(
     'replaceCaches',
     caches.map(({ name }) => name),
+    isAdded,
   );
   let right = 0;
   for (const cache of caches) {
@@ -115,36 +130,34 @@ export async function restoreCaches(
     }
     right +=
       (await operation.part({ outcome: 'lost', kind: 'cacheStorage', place: `${at.place} ${cache.name}` }, () =>
-        verifyCache(operation, at, cache.name, written),
+        verifyCache(operation, at, cache.name, written, isAdded),
       )) ?? 0;
   }
   return right;
 }
 
-async function putEntry(
-  { world }: CachePlace,
-  answer: (url: string, response: AnswerRequest) => () => void,
-  name: string,
-  entry: CacheEntry,
-): Promise<true> {
+async function putEntry({ world }: CachePlace, answer: InterceptedPage['answer'] | null, name: string, entry: CacheEntry): Promise<true> {
   const { body, ...rest } = entry;
-  const bytes = (await body?.bytes()) ?? new Uint8Array(0);
   const write = {
     ...rest,
     requestHeaders: pairs(entry.requestHeaders),
     responseHeaders: pairs(entry.responseHeaders),
     hasBody: body !== undefined,
+    standIn: STAND_IN,
   };
-  if (entry.type === 'default') {
-    await sendBody(world, SLOT, bytes);
-    await world.call('putInCache', name, write, SLOT);
+  if (entry.type === 'default' || answer === null) {
+    if (isHidden(entry)) throw new PspError('ADAPTER_UNSUPPORTED', 'no script can make an opaque response');
+    await sendBody(world, SLOT, body);
+    await world.call('putInCache', name, { ...write, type: 'default' }, SLOT);
     return true;
   }
-  const stop = answer(entry.url, answerFor(entry, bytes));
+  // Only an answer as a whole can be given to a request.
+  const bytes = (await body?.bytes()) ?? new Uint8Array(0);
+  const stops = [entry.url, STAND_IN].map((url) => answer(url, answerFor(entry, bytes)));
   try {
     await world.call('putInCache', name, write, SLOT);
   } finally {
-    stop();
+    for (const stop of stops) stop();
   }
   return true;
 }
@@ -170,12 +183,17 @@ async function verifyCache(
   at: CachePlace,
   name: string,
   written: readonly { readonly entry: CacheEntry; readonly place: string }[],
+  isAdded: boolean,
 ): Promise<number> {
-  const found = await readCache(operation, at, name);
-  const entries = found === 'gone' ? [] : found.entries;
+  const found = await readCache(operation, at, name, digestSink);
+  const entries = found === 'gone' ? [] : found;
   let right = 0;
   for (const [index, { entry, place }] of written.entries()) {
-    const difference = await differingPart(entry, entries[index]);
+    // Among others an entry has the place of the one that it took the place of.
+    const there = isAdded ? entries.filter((one) => one?.url === entry.url && one.method === entry.method).at(-1) : entries[index];
+    // One that cannot be read has its entry already.
+    if (there === null) continue;
+    const difference = await differingPart(entry, there);
     if (difference === null) right++;
     else operation.entries.push({ outcome: 'altered', kind: 'cacheStorage', place, reason: `its ${difference} reads back differently` });
   }
@@ -190,6 +208,5 @@ async function differingPart(expected: CacheEntry, found: CacheEntry | undefined
   if (member !== undefined) return member;
   if (JSON.stringify(expected.requestHeaders) !== JSON.stringify(found.requestHeaders)) return 'request headers';
   if (JSON.stringify(expected.responseHeaders) !== JSON.stringify(found.responseHeaders)) return 'response headers';
-  const bytesOf = async (body: Section | undefined): Promise<Uint8Array> => (await body?.bytes()) ?? new Uint8Array(0);
-  return sameBytes(await bytesOf(expected.body), await bytesOf(found.body)) ? null : 'body';
+  return (await isSameContent(expected.body, found.body)) ? null : 'body';
 }

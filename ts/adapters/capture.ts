@@ -1,34 +1,43 @@
 /**
- * Capture from any Chromium port. Order: pages that are open (their sessionStorage, and the storage of their origins, read in place), then the
- * origins that are known but not open (in one intercepted tab), and cookies last, since a site may rotate them meanwhile.
+ * Capture from any browser. Order: pages that are open (their sessionStorage, and the storage of their origins, read in place), then the
+ * origins that are known but not open (in intercepted tabs), and cookies last, since a site may rotate them meanwhile.
  */
+import { PspError } from '../errors.ts';
 import { storageKeyIdentity } from '../session/identity.ts';
-import type { Cookie, OriginStorage, Session, StorageCoverage, StorageKey, Tab, TabStorage } from '../session/session.ts';
-import { watchChildren } from './child-session.ts';
-import type { ChromiumPort, OpenPage } from './chromium-port.ts';
-import { cookieKey, fromCdpCookie } from './cookies.ts';
+import type { Cookie, OriginStorage, Permission, Session, StorageCoverage, StorageKey, Tab, TabStorage } from '../session/session.ts';
+import { isFramed } from './answers.ts';
+import type { BrowserFrame, BrowserPage, BrowserPort } from './browser-port.ts';
+import { cookieKey } from './cookies.ts';
 import type { CaptureOptions, CaptureResult } from './driver.ts';
 import { captureHistory } from './history.ts';
-import { framesOf, type InterceptedPage, interceptPage, isWeb, type Standing } from './intercept.ts';
+import { isWeb, type Standing } from './intercept.ts';
+import { captureLeftStorage } from './left-storage.ts';
 import { Operation } from './operation.ts';
-import { captureOrigin } from './origin.ts';
-import { enterPage } from './page-world.ts';
-import type { DevToolsSession, FrameTree } from './protocol.ts';
+import { type CapturedOrigin, captureOrigin } from './origin.ts';
+import { PasskeyReader } from './passkeys.ts';
 import type { Counts, StateKind } from './report.ts';
-import { parseStorageKey, placeOf } from './storage-key.ts';
+import { captureWorkers, type ListedWorkers, reportWorkers, workerOrigins } from './service-workers.ts';
+import { placeOf, withoutBucket } from './storage-key.ts';
+import { eachOrigin } from './tab-pool.ts';
 
 /** Captures what `port` shows. Failures and guarantees: {@link Driver}. */
-export async function captureChromium<Handle>(port: ChromiumPort<Handle>, options: CaptureOptions): Promise<CaptureResult> {
+export async function capture<Handle>(port: BrowserPort<Handle>, options: CaptureOptions): Promise<CaptureResult> {
   const operation = new Operation(port, options);
-  const asked = (options.origins ?? []).map(parseOrigin);
-  const { product } = await operation.port.browser.send('Browser.getVersion', {});
-  const capture = new Capture(operation);
-  await capture.openPages();
-  const known = asked.map((origin): StorageKey => ({ origin, topLevelSite: null }));
-  if (options.cookieOrigins ?? true) known.push(...(await capture.readCookies()).cookies.map(cookieKey));
-  await capture.closedOrigins(known.sort((a, b) => compareText(storageKeyIdentity(a), storageKeyIdentity(b))));
-  const { cookies, complete } = await capture.readCookies();
-  capture.reportLostCookies();
+  const asked = (options.origins ?? []).map(parseKey);
+  const sites = asked.map(({ origin, topLevelSite }) => topLevelSite ?? origin);
+  const product = await port.product();
+  const passkeys = new PasskeyReader(operation, options.authenticators ?? [], port.authenticators?.known ?? []);
+  const found = new Capture(operation, passkeys, options.historyStates ?? false);
+  await found.openPages();
+  const known = [...asked];
+  if (options.cookieOrigins ?? true) known.push(...(await found.readCookies(sites)).cookies.map(cookieKey));
+  if (options.workerOrigins ?? true) known.push(...(await found.workerOrigins()));
+  await found.closedOrigins(known.sort((a, b) => compareText(storageKeyIdentity(a), storageKeyIdentity(b))));
+  await found.serviceWorkers();
+  const { cookies, complete } = await found.readCookies(sites);
+  found.reportLostCookies();
+
+  const credentials = found.passkeys.result();
 
   const at = operation.now();
   const session: Session = {
@@ -41,12 +50,17 @@ export async function captureChromium<Handle>(port: ChromiumPort<Handle>, option
     source: { tool: port.tool, browser: product },
     coverage: {
       cookies: complete ? 'complete' : 'partial',
-      tabs: capture.tabsComplete ? 'complete' : 'partial',
-      storage: capture.coverage,
+      tabs: found.tabsComplete ? 'complete' : 'partial',
+      // Of origins that are not known, nothing is.
+      permissions: found.permissions === null ? 'unvisited' : 'partial',
+      credentials: credentials?.extent ?? 'unvisited',
+      storage: found.coverage,
     },
     cookies,
-    storage: capture.storage,
-    tabs: capture.tabs,
+    storage: found.storage,
+    tabs: found.tabs,
+    ...(found.permissions === null ? {} : { permissions: found.permissions }),
+    ...(credentials === null ? {} : { credentials: credentials.passkeys }),
   };
   return { session, report: { counts: countSession(session), entries: operation.entries } };
 }
@@ -62,6 +76,9 @@ export function countSession(session: Session): Counts {
     records: sum(session.storage, ({ indexedDB }) => sum(indexedDB, ({ stores }) => sum(stores, ({ recordCount }) => recordCount))),
     cacheEntries: sum(session.storage, ({ caches }) => sum(caches ?? [], ({ entries }) => entries.length)),
     files: sum(session.storage, ({ files }) => files?.length ?? 0),
+    serviceWorkers: sum(session.storage, ({ serviceWorkers }) => serviceWorkers?.length ?? 0),
+    permissions: session.permissions?.length ?? 0,
+    passkeys: session.credentials?.length ?? 0,
     tabs: session.tabs.length,
     origins: session.storage.length,
   };
@@ -71,15 +88,25 @@ class Capture<Handle> {
   readonly storage: OriginStorage[] = [];
   readonly coverage: StorageCoverage[] = [];
   readonly tabs: Tab[] = [];
+  readonly passkeys: PasskeyReader;
+  /** Null until an origin told them. */
+  permissions: readonly Permission[] | null = null;
   tabsComplete = true;
-  readonly #operation: Operation<Handle>;
+  readonly #operation: Operation<BrowserPort<Handle>>;
   readonly #seen = new Set<string>();
-  /** Origins of open pages that did not answer: they are read like closed ones. */
-  readonly #unanswered = new Set<string>();
+  /** Origins with service workers, and what else is known of them. */
+  readonly #workers: (ListedWorkers & Pick<CapturedOrigin, 'storage' | 'coverage'>)[] = [];
+  /** Of open pages that did not answer, or cannot be read in: they are read like closed ones. */
+  readonly #elsewhere: StorageKey[] = [];
+  /** Also of history entries beside the shown ones. */
+  readonly #withStates: boolean;
+  #workerOrigins: readonly string[] | null = null;
   #lostCookies = 0;
 
-  constructor(operation: Operation<Handle>) {
+  constructor(operation: Operation<BrowserPort<Handle>>, passkeys: PasskeyReader, withStates: boolean) {
     this.#operation = operation;
+    this.#withStates = withStates;
+    this.passkeys = passkeys;
   }
 
   async openPages(): Promise<void> {
@@ -89,6 +116,8 @@ class Capture<Handle> {
     try {
       for (const [index, page] of pages.entries()) {
         this.#operation.progress('tabs', index, pages.length);
+        await this.#listWorkerOrigins(page);
+        if (page.session !== null) await this.passkeys.readPage(page.session, isWeb(page.url) ? new URL(page.url).origin : 'a page');
         if (!isWeb(page.url)) {
           this.#reportForeignPage(page.url);
           continue;
@@ -97,7 +126,7 @@ class Capture<Handle> {
         const tab = await this.#operation.part({ outcome: 'lost', kind: 'sessionStorage', place: origin }, () => this.#openPage(page));
         if (tab === null) {
           this.tabsComplete = false;
-          this.#unanswered.add(origin);
+          this.#elsewhere.push({ origin, topLevelSite: null });
         }
         this.tabs.push({ id: tabIds.of(page.handle), url: page.url, ...(tab ?? { sessionStorage: [] }) });
       }
@@ -108,124 +137,156 @@ class Capture<Handle> {
     }
   }
 
+  /** The origins that have service workers, as far as the browser lists them. */
+  async workerOrigins(): Promise<StorageKey[]> {
+    const { port } = this.#operation;
+    if (this.#workerOrigins === null && port.browser !== null) {
+      const entry = { outcome: 'lost', kind: 'serviceWorker', place: 'the list of their origins' } as const;
+      await this.#operation.part(entry, async () => {
+        const { session, close } = await port.newPage();
+        try {
+          if (session !== null) this.#workerOrigins = await workerOrigins(session);
+        } finally {
+          await Promise.allSettled([close()]);
+        }
+      });
+    }
+    return (this.#workerOrigins ?? []).map((origin) => ({ origin, topLevelSite: null }));
+  }
+
+  /** Any page of the context tells those of all. Where one does not, another may. */
+  async #listWorkerOrigins({ session }: BrowserPage<Handle>): Promise<void> {
+    if (session === null || this.#workerOrigins !== null) return;
+    try {
+      this.#workerOrigins = await workerOrigins(session);
+    } catch (error) {
+      this.#operation.rethrowIfOver(error);
+    }
+  }
+
   /** Reads one page's frames, in whatever process they live; returns its sessionStorage by storage key, and its history. */
-  async #openPage(page: OpenPage<Handle>): Promise<Omit<Tab, 'id' | 'url'>> {
+  async #openPage(page: BrowserPage<Handle>): Promise<Omit<Tab, 'id' | 'url'>> {
     const { origin } = new URL(page.url);
     const found = new Map<string, TabStorage>();
     let history: Pick<Tab, 'history' | 'windowName'> = {};
-    const watched = await this.#frameSessions(page.session);
+    const { frames, stop } = await page.frames();
+    if (frames.length === 0) {
+      const reason = 'it was waiting for its first document: it is carried by its address alone';
+      this.#operation.entries.push({ outcome: 'notice', kind: 'tab', place: origin, reason });
+    }
     try {
-      for (const session of watched.sessions) {
-        const { frameTree } = await session.send('Page.getFrameTree', {});
-        for (const frame of framesOf(frameTree)) {
-          const isTop = session === page.session && frame === frameTree.frame;
-          const place = isTop ? origin : `${frame.securityOrigin} inside ${origin}`;
-          if (!isWeb(frame.securityOrigin)) continue;
-          // A frame that fails is one entry; the page itself is the caller's part.
-          const read = (): Promise<void> => this.#frame(session, frame, found);
-          if (isTop) await read();
-          else await this.#operation.part({ outcome: 'lost', kind: 'partitionedStorage', place }, read);
-          if (!isTop) continue;
-          const entry = { outcome: 'lost', kind: 'history', place: origin } as const;
-          const own = async (): Promise<typeof history> =>
-            captureHistory(this.#operation, session, await enterPage(session, frame.id, origin), origin);
-          history = (await this.#operation.part(entry, own)) ?? {};
-        }
+      for (const frame of frames) {
+        const { isTop } = frame;
+        const place = isTop ? origin : `${frame.origin} inside ${origin}`;
+        if (!isWeb(frame.origin)) continue;
+        // A frame that fails is one entry; the page itself is the caller's part.
+        const read = (): Promise<void> => this.#frame(frame, found, frames[0]!.origin, place);
+        if (isTop) await read();
+        else if ((await this.#operation.part({ outcome: 'lost', kind: 'partitionedStorage', place }, read)) === null)
+          this.tabsComplete = false;
+        if (!isTop) continue;
+        const entry = { outcome: 'lost', kind: 'history', place: origin } as const;
+        const own = async (): Promise<typeof history> =>
+          captureHistory(this.#operation, page.session, await frame.enter(origin), this.#withStates, origin);
+        history = (await this.#operation.part(entry, own)) ?? {};
       }
+      await this.#leftStorage(page, history, found);
     } finally {
       // Where the page does not answer any more, it went with its sessions.
-      await Promise.allSettled([watched.stop()]);
+      await Promise.allSettled([stop()]);
     }
     return { ...history, sessionStorage: [...found.values()].filter(({ items }) => items.length > 0) };
   }
 
-  /** The session of a page or frame, and those of the frames below it that live in other processes. */
-  async #frameSessions(session: DevToolsSession): Promise<{ sessions: DevToolsSession[]; stop(): Promise<void> }> {
-    const children: DevToolsSession[] = [];
-    const stop = await watchChildren(session, this.#operation.timeoutMs, false, (child) => {
-      if (child.type === 'iframe') children.push(child.session);
-    });
-    const below: DevToolsSession[] = [];
-    // Their own watching ends with them.
-    for (const child of children) below.push(...(await this.#frameSessions(child)).sessions);
-    return { sessions: [session, ...below], stop };
+  /** Adds what the tab keeps of origins in its history that have no document in it. */
+  async #leftStorage(page: BrowserPage<Handle>, { history }: Pick<Tab, 'history'>, found: Map<string, TabStorage>): Promise<void> {
+    const origins = (history?.entries ?? []).filter(({ url }) => isWeb(url)).map(({ url }) => new URL(url).origin);
+    const keys = [...new Set(origins)].map((origin): StorageKey => ({ origin, topLevelSite: null }));
+    const left = keys.filter((key) => !found.has(storageKeyIdentity(key)));
+    const read = await captureLeftStorage(this.#operation, page, left);
+    for (const storage of read.found) found.set(storageKeyIdentity(storage.key), storage);
+    if (!read.isComplete) this.tabsComplete = false;
   }
 
-  async #frame(session: DevToolsSession, frame: FrameTree['frame'], found: Map<string, TabStorage>): Promise<void> {
-    const { storageKey } = await session.send('Storage.getStorageKey', { frameId: frame.id });
-    const key = parseStorageKey(storageKey);
+  async #frame(frame: BrowserFrame, found: Map<string, TabStorage>, topOrigin: string, place: string): Promise<void> {
+    const { key, name } = await frame.storageKey();
     if (key === null) {
-      this.#uncarried('partitionedStorage', frame.securityOrigin, 'storage of a frame without a site, or of one inside another site');
+      this.#uncarried('partitionedStorage', frame.origin, 'storage of a frame without a site, or of one with a nonce');
       return;
     }
     const identity = storageKeyIdentity(key);
     if (found.has(identity)) return;
-    const world = await enterPage(session, frame.id, placeOf(key));
-    found.set(identity, { key, items: await world.call('readStorage', 'sessionStorage') });
-    await this.#origin({ session, world, storageKey }, key);
+    const world = await frame.enter(placeOf(key));
+    try {
+      found.set(identity, { key, items: await world.call('readStorage', 'sessionStorage') });
+    } catch (error) {
+      if (frame.isTop || !isRefusal(error)) throw error;
+      const reason = 'this browser gives the frame no storage: Playwright starts its Chromium so for frames of another site';
+      this.#operation.entries.push({ outcome: 'notice', kind: 'partitionedStorage', place, reason });
+      return;
+    }
+    // What a frame may do is not what its origin may: that is only told by a page of its own.
+    const isForeign = !isFramed(key) && frame.origin !== topOrigin;
+    if (frame.isReadElsewhere === true || isForeign) this.#elsewhere.push(key);
+    else await this.#origin({ session: frame.session, world, storageKey: name }, key);
   }
 
-  /** Reads the origins that are not read yet, in a tab of our own. */
+  /** Reads the origins that are not read yet, in tabs of our own. */
   async closedOrigins(keys: readonly StorageKey[]): Promise<void> {
-    const asked = [...[...this.#unanswered].map((origin) => ({ origin, topLevelSite: null })), ...keys];
+    const asked = [...this.#elsewhere, ...keys];
     const rest = [...new Map(asked.map((key) => [storageKeyIdentity(key), key]))]
       .filter(([identity]) => !this.#seen.has(identity))
       .map(([, key]) => key);
     if (rest.length === 0) return;
-    let tab: { page: OpenPage<Handle>; intercepted: InterceptedPage } | null = null;
-    try {
-      for (const [index, key] of rest.entries()) {
-        this.#operation.progress('storage', index, rest.length);
-        const done = await this.#operation.part({ outcome: 'lost', kind: 'origin', place: placeOf(key) }, async () => {
-          tab ??= await this.#interceptedTab();
-          await this.#origin(await tab.intercepted.stand(key), key);
-          return true;
-        });
-        if (done === true) continue;
-        this.coverage.push({
-          key,
-          localStorage: 'unvisited',
-          indexedDB: 'unvisited',
-          caches: 'unvisited',
-          files: 'unvisited',
-        });
-        // A tab that hung once may hang again: the next origin gets a fresh one.
-        await closeQuietly(tab);
-        tab = null;
-      }
-      this.#operation.progress('storage', rest.length, rest.length);
-    } finally {
-      await closeQuietly(tab);
+    const { tabs } = this.#operation;
+    const captured = await eachOrigin(this.#operation, tabs, rest, (operation, at, index) => captureOrigin(operation, at, rest[index]!));
+    for (const [index, key] of rest.entries()) {
+      const origin = captured[index]!;
+      if (origin !== null) this.#keep(origin);
+      else this.coverage.push({ key, ...UNVISITED });
     }
-  }
-
-  async #interceptedTab(): Promise<{ page: OpenPage<Handle>; intercepted: InterceptedPage }> {
-    const page = await this.#operation.port.newPage();
-    return { page, intercepted: await interceptPage(page, this.#operation.timeoutMs) };
   }
 
   async #origin(at: Standing, key: StorageKey): Promise<void> {
-    const identity = storageKeyIdentity(key);
-    if (this.#seen.has(identity)) return;
-    const { storage, coverage, uncarried } = await captureOrigin(this.#operation, at, key);
-    this.#seen.add(identity);
-    this.coverage.push(coverage);
+    if (!this.#seen.has(storageKeyIdentity(key))) this.#keep(await captureOrigin(this.#operation, at, key));
+  }
+
+  #keep({ storage, coverage, buckets, workers, permissions }: CapturedOrigin): void {
+    const { key } = storage;
+    this.#seen.add(storageKeyIdentity(key));
+    this.coverage.push(coverage, ...buckets.map((bucket) => bucket.coverage));
     const { localStorage, indexedDB, caches = [], files = [] } = storage;
     if ([localStorage, indexedDB, caches, files].some(({ length }) => length > 0)) this.storage.push(storage);
-    for (const [kind, count] of Object.entries(uncarried) as [StateKind, number][]) {
-      if (count > 0) this.#uncarried(kind, placeOf(key), `${count} found`);
+    // A bucket is there also where nothing is in it.
+    this.storage.push(...buckets.flatMap((bucket) => bucket.storage ?? []));
+    if (permissions !== null) this.permissions = [...(this.permissions ?? []), ...permissions];
+    if (workers.length > 0) this.#workers.push({ key, workers, storage, coverage });
+  }
+
+  /** Reads the workers of all origins that were read. */
+  async serviceWorkers(): Promise<void> {
+    const listed = this.#workers;
+    if (listed.length === 0) return;
+    if (this.#operation.port.browser === null) {
+      for (const one of listed) reportWorkers(this.#operation, one);
+      return;
+    }
+    const captured = await captureWorkers(this.#operation, listed);
+    for (const [index, { storage, coverage }] of listed.entries()) {
+      const { serviceWorkers, extent } = captured[index]!;
+      replace(this.coverage, coverage, { ...coverage, serviceWorkers: extent });
+      if (extent === 'unvisited') continue;
+      const whole = { ...storage, serviceWorkers };
+      // An origin may hold nothing else.
+      if (!replace(this.storage, storage, whole) && serviceWorkers.length > 0) this.storage.push(whole);
     }
   }
 
-  /** The browser's cookies as they are now, in its order. */
-  async readCookies(): Promise<{ cookies: Cookie[]; complete: boolean }> {
+  /** The browser's cookies as they are now, in its order; partitions of `origins` are looked for where it does not list them by itself. */
+  async readCookies(origins: readonly string[]): Promise<{ cookies: Cookie[]; complete: boolean }> {
     this.#operation.progress('cookies', 0, 1);
-    const { browserContextId } = this.#operation.port;
-    const { cookies: found } = await this.#operation.port.browser.send(
-      'Storage.getCookies',
-      browserContextId === undefined ? {} : { browserContextId },
-    );
-    const cookies = found.map(fromCdpCookie).filter((cookie) => cookie !== null);
+    const found = await this.#operation.port.readCookies(origins);
+    const cookies = found.filter((cookie) => cookie !== null);
     this.#lostCookies = found.length - cookies.length;
     this.#operation.progress('cookies', 1, 1);
     return { cookies, complete: this.#lostCookies === 0 };
@@ -248,13 +309,35 @@ class Capture<Handle> {
   }
 }
 
-async function closeQuietly(tab: { page: OpenPage<unknown> } | null): Promise<void> {
-  // A tab that is gone already, or a browser that is, needs no closing; the failure that led here is reported by its own part.
-  if (tab !== null) await Promise.allSettled([tab.page.close()]);
+const UNVISITED = {
+  localStorage: 'unvisited',
+  indexedDB: 'unvisited',
+  caches: 'unvisited',
+  files: 'unvisited',
+  serviceWorkers: 'unvisited',
+} as const;
+
+/** Puts `by` in the place of `item`; false where it is not in the list. */
+function replace<T>(list: T[], item: T, by: T): boolean {
+  const index = list.indexOf(item);
+  if (index !== -1) list[index] = by;
+  return index !== -1;
+}
+
+/** What a document is told that may have no storage. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof PspError && error.details['error'] === 'SecurityError';
 }
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** A bucket is read with what it stands beside. */
+function parseKey(asked: string | StorageKey): StorageKey {
+  if (typeof asked === 'string') return { origin: parseOrigin(asked), topLevelSite: null };
+  const { origin, topLevelSite } = asked;
+  return { ...withoutBucket(asked), origin: parseOrigin(origin), topLevelSite: topLevelSite === null ? null : parseOrigin(topLevelSite) };
 }
 
 function parseOrigin(text: string): string {

@@ -10,6 +10,8 @@ import type { Commands, DevToolsSession, Events } from './protocol.ts';
 export interface Child {
   readonly session: DevToolsSession;
   readonly type: string;
+  /** The address of its document. */
+  readonly url: string;
   /** The frame that it hangs in. */
   readonly parentFrameId: string | undefined;
   /** It waits to be told to begin: `Runtime.runIfWaitingForDebugger`. */
@@ -24,8 +26,8 @@ export async function watchChildren(
   onChild: (child: Child) => void,
 ): Promise<() => Promise<void>> {
   const stop = parent.on('Target.attachedToTarget', ({ sessionId, targetInfo, waitingForDebugger }) => {
-    const { type, parentFrameId } = targetInfo;
-    onChild({ session: childSession(parent, sessionId, timeoutMs), type, parentFrameId, isWaiting: waitingForDebugger });
+    const { type, url, parentFrameId } = targetInfo;
+    onChild({ session: childSession(parent, sessionId, timeoutMs), type, url, parentFrameId, isWaiting: waitingForDebugger });
   });
   await parent.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart, flatten: false });
   return async () => {
@@ -48,7 +50,8 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
-function childSession(parent: DevToolsSession, sessionId: string, timeoutMs: number): DevToolsSession {
+/** The session on a target that was attached under `parent` without `flatten`. Each command has the time limit. */
+export function childSession(parent: DevToolsSession, sessionId: string, timeoutMs: number): DevToolsSession {
   const waiting = new Map<number, Waiting>();
   const listeners = new Map<string, Set<(params: never) => void>>();
   let nextId = 1;
@@ -66,7 +69,7 @@ function childSession(parent: DevToolsSession, sessionId: string, timeoutMs: num
   });
   parent.on('Target.detachedFromTarget', (event) => {
     if (event.sessionId !== sessionId) return;
-    for (const { method, reject } of waiting.values()) reject(new PspError('ADAPTER_PROTOCOL', `the frame went away during ${method}`));
+    for (const { method, reject } of waiting.values()) reject(new PspError('ADAPTER_PROTOCOL', `the target went away during ${method}`));
     waiting.clear();
   });
 

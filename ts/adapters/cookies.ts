@@ -63,15 +63,13 @@ export function toCdpCookie(cookie: Cookie): CdpCookieParam {
   return param;
 }
 
-/**
- * The storage key that a cookie was set under, or is sent to: how storage of sites that are not open is found. For a partition where another site stands
- * between, the first party's.
- */
+/** The storage key that a cookie was set under, or is sent to: how storage of sites that are not open is found. */
 export function cookieKey(cookie: Cookie): StorageKey {
   const { partitionKey } = cookie;
   const origin = cookieOrigin(cookie);
-  const isThirdParty = partitionKey?.hasCrossSiteAncestor === true && !sameSite(origin, partitionKey.topLevelSite);
-  return { origin, topLevelSite: isThirdParty ? partitionKey.topLevelSite : null };
+  if (partitionKey?.hasCrossSiteAncestor !== true) return { origin, topLevelSite: null };
+  const { topLevelSite } = partitionKey;
+  return sameSite(origin, topLevelSite) ? { origin, topLevelSite: null, hasCrossSiteAncestor: true } : { origin, topLevelSite };
 }
 
 /** Whether an origin belongs to a site, which is a scheme and a registrable domain. */

@@ -1,8 +1,8 @@
 /** The origin private file system of one origin (File System Standard, section 5). The time of modification is the browser's: a restored file is a new one. */
 
-import { sameBytes } from '../session/bytes.ts';
-import { type Extent, type PrivateFile, section } from '../session/session.ts';
-import { BYTES_MEDIA_TYPE, sendBody, takeBody } from './bodies.ts';
+import type { SectionSink } from '../session/section-sink.ts';
+import type { Extent, PrivateFile } from '../session/session.ts';
+import { digestSink, isSameContent, sendBody, takeBody } from './bodies.ts';
 import type { Operation } from './operation.ts';
 import type { PageWorld } from './page-world.ts';
 
@@ -13,6 +13,7 @@ export async function captureFiles(
   operation: Operation,
   world: PageWorld,
   place: string,
+  sink: SectionSink = operation.sink,
 ): Promise<{ files: PrivateFile[]; extent: Extent }> {
   const files: PrivateFile[] = [];
   let extent: Extent = 'complete';
@@ -30,18 +31,24 @@ export async function captureFiles(
     }
     const body = await operation.part(entry, async () => {
       await world.call('readFile', path, SLOT);
-      return takeBody(world, SLOT);
+      return takeBody(world, SLOT, sink);
     });
     if (body === null) extent = 'partial';
-    else files.push({ ...facts, body: section(body, BYTES_MEDIA_TYPE) });
+    else files.push({ ...facts, body });
   }
   return { files, extent };
 }
 
-/** Replaces the tree and reads it back; how many files and directories are there as captured, apart from their times. */
-export async function restoreFiles(operation: Operation, world: PageWorld, place: string, files: readonly PrivateFile[]): Promise<number> {
+/** Replaces the tree, or adds to it, and reads it back; how many files and directories are there as captured, apart from their times. */
+export async function restoreFiles(
+  operation: Operation,
+  world: PageWorld,
+  place: string,
+  files: readonly PrivateFile[],
+  isAdded: boolean,
+): Promise<number> {
   const directories = files.filter(({ kind }) => kind === 'directory').map(({ path }) => path);
-  const refused = await world.call('replaceDirectories', directories);
+  const refused = await world.call('replaceDirectories', directories, isAdded);
   if (refused === null) {
     if (files.length > 0)
       operation.entries.push({ outcome: 'lost', kind: 'fileSystem', place, reason: 'the page has no private file system' });
@@ -54,7 +61,7 @@ export async function restoreFiles(operation: Operation, world: PageWorld, place
   const written = files.filter(({ kind }) => kind === 'file');
   for (const { path, body } of written) {
     const done = await operation.part({ outcome: 'lost', kind: 'fileSystem', place: `${place} ${path}` }, async () => {
-      await sendBody(world, SLOT, (await body?.bytes()) ?? new Uint8Array(0));
+      await sendBody(world, SLOT, body);
       await world.call('writeFile', path, SLOT);
       return true;
     });
@@ -64,7 +71,7 @@ export async function restoreFiles(operation: Operation, world: PageWorld, place
     const reason = 'files keep no time of modification: it is that of the restore';
     operation.entries.push({ outcome: 'notice', kind: 'fileSystem', place, reason });
   }
-  return verifyFiles(operation, world, place, files, lost);
+  return verifyFiles(operation, world, place, files, lost, isAdded);
 }
 
 async function verifyFiles(
@@ -73,17 +80,14 @@ async function verifyFiles(
   place: string,
   expected: readonly PrivateFile[],
   lost: ReadonlySet<string>,
+  isAdded: boolean,
 ): Promise<number> {
-  const found = new Map((await captureFiles(operation, world, place)).files.map((file) => [file.path, file]));
+  const found = new Map((await captureFiles(operation, world, place, digestSink)).files.map((file) => [file.path, file]));
   let right = 0;
   for (const file of expected) {
     if (lost.has(file.path)) continue;
     const there = found.get(file.path);
-    const empty = new Uint8Array(0);
-    const isRight =
-      there !== undefined &&
-      there.kind === file.kind &&
-      sameBytes((await file.body?.bytes()) ?? empty, (await there.body?.bytes()) ?? empty);
+    const isRight = there !== undefined && there.kind === file.kind && (await isSameContent(file.body, there.body));
     if (isRight) right++;
     else
       operation.entries.push({
@@ -92,6 +96,12 @@ async function verifyFiles(
         place: `${place} ${file.path}`,
         reason: 'it reads back differently',
       });
+  }
+  const named = new Set(expected.map(({ path }) => path));
+  for (const path of found.keys()) {
+    if (isAdded || named.has(path)) continue;
+    const reason = 'it was there before and could not be removed: a page holds it locked';
+    operation.entries.push({ outcome: 'altered', kind: 'fileSystem', place: `${place} ${path}`, reason });
   }
   return right;
 }

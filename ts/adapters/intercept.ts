@@ -6,50 +6,36 @@ import { PspError } from '../errors.ts';
 import { encodeBase64Text } from '../kernel/text.ts';
 import { storageKeyIdentity } from '../session/identity.ts';
 import type { StorageKey } from '../session/session.ts';
+import { type AnswerRequest, Answers, isFramed } from './answers.ts';
 import { watchChildren } from './child-session.ts';
 import type { OpenPage } from './chromium-port.ts';
 import { enterPage, type PageWorld } from './page-world.ts';
 import type { Commands, DevToolsSession, FrameTree } from './protocol.ts';
 import { parseStorageKey } from './storage-key.ts';
 
-/** The icon link keeps the browser from asking the site for /favicon.ico. */
-const EMPTY_DOCUMENT = '<!doctype html><link rel="icon" href="data:,"><title></title>';
-
-function documentOf(content: string): AnswerRequest {
-  return {
-    status: 200,
-    statusText: '',
-    headers: [['content-type', 'text/html; charset=utf-8']],
-    body: new TextEncoder().encode(`${EMPTY_DOCUMENT}${content}`),
-  };
-}
-
-const EMPTY_PAGE: AnswerRequest = /* @__PURE__ */ documentOf('');
-
-/** What a request is answered with in place of the network. */
-export interface AnswerRequest {
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly body: Uint8Array;
-}
-
 /** A document of ours under a storage key. */
 export interface Standing {
-  /** On the page, or on the frame where that lives in a process of its own. */
-  readonly session: DevToolsSession;
+  /** On the page, or on the frame where that lives in a process of its own. Null for a driver without the DevTools protocol, which has the world alone. */
+  readonly session: DevToolsSession | null;
   readonly world: PageWorld;
-  /** The browser's name for the storage. */
+  /** The browser's name for the storage, for commands of `session`. */
   readonly storageKey: string;
+  /** Present for a frame where a page of the origin was not possible: its permissions are not those of a page. */
+  readonly isInFrame?: true;
+  /** The bucket that the functions of `world` work in; absent for the default one. */
+  readonly bucket?: string;
 }
 
 /** A page whose requests are all answered here. */
 export interface InterceptedPage {
-  /** Answers what a document of ours fetches from `url` until the returned function is called. Other requests of documents are refused. */
-  answer(url: string, response: AnswerRequest): () => void;
   /**
-   * Stands on a storage key: the page itself for a first party, else a frame inside a page of the top-level site. `ADAPTER_UNSUPPORTED` where this browser
-   * keeps the storage of such a frame under another key, or the key names a bucket.
+   * Answers what a document of ours fetches from `url` until the returned function is called. Other requests of documents are refused. Null where nothing can
+   * be answered: in the page itself, and by a driver that visits sites.
+   */
+  readonly answer: ((url: string, response: AnswerRequest) => () => void) | null;
+  /**
+   * Stands on a storage key: the page itself for a first party, else a frame inside a page of the top-level site, which may have another site between.
+   * `ADAPTER_UNSUPPORTED` where this browser keeps the storage of such a frame under another key, or the key names a bucket.
    */
   stand(key: StorageKey): Promise<Standing>;
   /** Goes on to `url`, which may also be about:blank. */
@@ -61,18 +47,16 @@ export interface InterceptedPage {
 }
 
 /** Starts to answer every request of `page`, and of the frames in it. Commands on frames have the time limit. */
-export async function interceptPage({ session }: OpenPage<unknown>, timeoutMs: number): Promise<InterceptedPage> {
-  const answers = new Map<string, AnswerRequest>();
-  /** Documents that hold a frame, by address. */
-  const holders = new Map<string, AnswerRequest>();
+export async function interceptPage({ session }: Pick<OpenPage<unknown>, 'session'>, timeoutMs: number): Promise<InterceptedPage> {
+  const answers = new Answers();
   const children: { readonly session: DevToolsSession; readonly ready: Promise<unknown> }[] = [];
 
   /** Returns what ends it. */
   async function intercept(own: DevToolsSession): Promise<() => Promise<void>> {
     const stop = own.on('Fetch.requestPaused', ({ requestId, resourceType, request }) => {
-      const response = resourceType === 'Document' ? (holders.get(request.url) ?? EMPTY_PAGE) : answers.get(request.url);
+      const response = answers.to(request.url, resourceType === 'Document');
       const answered =
-        response === undefined
+        response === null
           ? own.send('Fetch.failRequest', { requestId, errorReason: 'BlockedByClient' })
           : own.send('Fetch.fulfillRequest', fulfilment(requestId, response));
       // A request that is gone by now needs no answer; a browser that is gone shows in the navigation that waits for it.
@@ -113,10 +97,10 @@ export async function interceptPage({ session }: OpenPage<unknown>, timeoutMs: n
     return frame;
   }
 
-  async function standInFrame({ origin, topLevelSite }: StorageKey): Promise<Standing> {
+  async function standInFrame(key: StorageKey): Promise<Standing> {
+    const { origin } = key;
     const address = `${origin}/`;
-    const top = `${topLevelSite}/`;
-    holders.set(top, documentOf(`<iframe src="${address}"></iframe>`));
+    const top = answers.holdFrame(key);
     try {
       await navigate(top);
       let found: { readonly session: DevToolsSession; readonly frameId: string } | null = null;
@@ -131,7 +115,7 @@ export async function interceptPage({ session }: OpenPage<unknown>, timeoutMs: n
       });
       return enterFrame(found!, origin);
     } finally {
-      holders.delete(top);
+      answers.letGo();
     }
   }
 
@@ -142,17 +126,13 @@ export async function interceptPage({ session }: OpenPage<unknown>, timeoutMs: n
 
   const stop = await intercept(session);
   return {
-    answer(url, response) {
-      const address = new URL(url);
-      address.hash = '';
-      answers.set(address.href, response);
-      return () => answers.delete(address.href);
-    },
+    answer: (url, response) => answers.agree(url, response),
     async stand(key) {
-      const { origin, topLevelSite } = key;
+      const { origin } = key;
       if (!isWeb(origin)) throw new PspError('ADAPTER_UNSUPPORTED', 'only http and https addresses can be opened');
-      const standing =
-        topLevelSite === null ? await enterFrame({ session, frameId: (await navigate(`${origin}/`)).id }, origin) : await standInFrame(key);
+      const standing = isFramed(key)
+        ? await standInFrame(key)
+        : await enterFrame({ session, frameId: (await navigate(`${origin}/`)).id }, origin);
       const own = parseStorageKey(standing.storageKey);
       if (own === null || storageKeyIdentity(own) !== storageKeyIdentity(key)) {
         throw new PspError('ADAPTER_UNSUPPORTED', 'this browser has no storage under such a key, or this version does not reach it');
@@ -184,7 +164,11 @@ export async function interceptPage({ session }: OpenPage<unknown>, timeoutMs: n
   };
 }
 
-function fulfilment(requestId: string, { status, statusText, headers, body }: AnswerRequest): Commands['Fetch.fulfillRequest']['params'] {
+/** The parameters of `Fetch.fulfillRequest` for an answer. */
+export function fulfilment(
+  requestId: string,
+  { status, statusText, headers, body }: AnswerRequest,
+): Commands['Fetch.fulfillRequest']['params'] {
   return {
     requestId,
     responseCode: status,
@@ -208,7 +192,7 @@ const STEP_MS = 10;
 const STEPS = 500;
 
 /** Asks again and again; `ADAPTER_TIMEOUT` after five seconds at least. */
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   for (let step = 0; step < STEPS; step++) {
     if (await isSo()) return;
     await new Promise((resolve) => setTimeout(resolve, STEP_MS));

@@ -4,7 +4,8 @@
  */
 import { PspError } from '../errors.ts';
 import { PAGE_SCRIPT } from './generated/page-script.ts';
-import type { PageAnswer, PageCalls } from './page/script.ts';
+import type { PageCalls } from './page/script.ts';
+import { readAnswer } from './page-answer.ts';
 import type { DevToolsSession } from './protocol.ts';
 
 const WORLD = 'persistent-sessions';
@@ -19,25 +20,48 @@ export interface PageWorld {
   call<N extends keyof PageCalls>(name: N, ...args: Parameters<PageCalls[N]>): Promise<Awaited<ReturnType<PageCalls[N]>>>;
 }
 
-/** Enters the document of a frame. `place` names it in messages. */
-export async function enterPage(session: DevToolsSession, frameId: string, place: string): Promise<PageWorld> {
-  const executionContextId = await enter(session, frameId);
+/** Runs a function, given as source, in an isolated world of one document. Arguments and result are JSON. */
+export type Evaluate = (code: string, args: readonly unknown[]) => Promise<unknown>;
+
+/** Our functions where `evaluate` runs code. `place` names the document in messages. */
+export async function enterWorld(evaluate: Evaluate, place: string): Promise<PageWorld> {
+  await evaluate(`function () { if (!globalThis.__persistentSessions) { ${PAGE_SCRIPT} } return {}; }`, []);
+  const code = 'function (name, args) { return globalThis.__persistentSessions(name, args); }';
+  let isDoubtful = false;
+  let silence: unknown = null;
   return {
     async call(name, ...args) {
-      const code = 'function (name, args) { return globalThis.__persistentSessions(name, args); }';
-      const answer = await evaluate(session, executionContextId, code, [name, args]);
-      if (isFailure(answer)) {
-        throw new PspError('ADAPTER_PROTOCOL', `${name} failed in ${place}: ${answer.error}`, { details: { error: answer.error } });
+      if (silence !== null) throw silence;
+      // One call that took too long is that call's; a document in which nothing runs any more costs no further time limit for each thing that it holds.
+      if (isDoubtful) await ask();
+      try {
+        return readAnswer(await evaluate(code, [name, args]), name, place) as never;
+      } catch (error) {
+        isDoubtful = isTimeout(error);
+        throw error;
       }
-      return (answer as { value?: unknown }).value as never;
     },
   };
+
+  async function ask(): Promise<void> {
+    try {
+      await evaluate('function () { return {}; }', []);
+      isDoubtful = false;
+    } catch (error) {
+      if (isTimeout(error)) silence = error;
+      throw error;
+    }
+  }
 }
 
-async function enter(session: DevToolsSession, frameId: string): Promise<number> {
+function isTimeout(error: unknown): boolean {
+  return error instanceof PspError && error.code === 'ADAPTER_TIMEOUT';
+}
+
+/** Enters the document of a frame by the DevTools protocol. `place` names it in messages. */
+export async function enterPage(session: DevToolsSession, frameId: string, place: string): Promise<PageWorld> {
   const { executionContextId } = await session.send('Page.createIsolatedWorld', { frameId, worldName: WORLD });
-  await evaluate(session, executionContextId, `function () { if (!globalThis.__persistentSessions) { ${PAGE_SCRIPT} } return {}; }`, []);
-  return executionContextId;
+  return enterWorld((code, args) => evaluate(session, executionContextId, code, args), place);
 }
 
 async function evaluate(session: DevToolsSession, executionContextId: number, code: string, args: readonly unknown[]): Promise<unknown> {
@@ -50,8 +74,4 @@ async function evaluate(session: DevToolsSession, executionContextId: number, co
   });
   if (exceptionDetails !== undefined) throw new PspError('ADAPTER_PROTOCOL', 'the page did not run our code');
   return result.value;
-}
-
-function isFailure(answer: unknown): answer is Extract<PageAnswer, { error: string }> {
-  return typeof answer === 'object' && answer !== null && 'error' in answer;
 }

@@ -3,15 +3,17 @@
  * never imported. Everything goes through DevTools sessions of the context's own pages: nothing of Playwright's storageState is used.
  */
 import { PspError } from '../errors.ts';
-import { captureChromium } from './capture.ts';
+import { captureChromium, restoreChromium } from './chromium.ts';
 import type { ChromiumPort, OpenPage } from './chromium-port.ts';
 import { asked, type CdpSessionLike, type ClientSession, clientSession } from './client-session.ts';
 import { unlessClosing } from './closing.ts';
+import { withDeadline } from './deadline.ts';
 import type { Driver } from './driver.ts';
-import { restoreChromium } from './restore.ts';
 import { TabIds } from './tab-ids.ts';
+import { hasAuthenticators } from './virtual-authenticators.ts';
 
 export type { CdpSessionLike } from './client-session.ts';
+export { extractableKeysScript } from './extractable-keys.ts';
 
 /** A Playwright `Page`. */
 export interface PageLike {
@@ -47,11 +49,12 @@ export interface PlaywrightTarget<Page> {
  */
 export function playwright<Page extends PageLike>(context: BrowserContextLike<Page>): Driver<PlaywrightTarget<Page>> {
   const tabIds = new TabIds<Page>();
+  const lasting = lastingSessions(context);
   return {
     name: 'playwright',
-    capture: (options = {}) => withPort(context, tabIds, (port) => captureChromium(port, options)),
+    capture: (options = {}) => withPort(context, tabIds, lasting, (port) => captureChromium(port, options)),
     restore: (session, options = {}) =>
-      withPort(context, tabIds, async (port) => {
+      withPort(context, tabIds, lasting, async (port) => {
         const { pages, report } = await restoreChromium(port, session, options);
         return { target: { pages: pages.map(({ handle }) => handle) }, report };
       }),
@@ -61,6 +64,7 @@ export function playwright<Page extends PageLike>(context: BrowserContextLike<Pa
 async function withPort<Page extends PageLike, T>(
   context: BrowserContextLike<Page>,
   tabIds: TabIds<Page>,
+  lasting: ChromiumPort<Page>['lasting'],
   work: (port: ChromiumPort<Page>) => Promise<T>,
 ): Promise<T> {
   const browser = context.browser();
@@ -82,16 +86,40 @@ async function withPort<Page extends PageLike, T>(
         browserContextId: browser === null ? undefined : targetInfo.browserContextId,
         isClosed,
         tabIds,
+        lasting,
         pages: () => Promise.all(open.map((page) => openPage(context, page, isClosed))),
         newPage: async () => openPage(context, await newPage(), isClosed),
       });
     } finally {
-      await Promise.allSettled([anchorSession.detach(), browserSession.detach()]);
+      await Promise.allSettled([letGo(anchorSession), browserSession.detach()]);
     }
   } finally {
     if (open.length === 0) await Promise.allSettled([anchor.close()]);
   }
 }
+
+/** Sessions that are never ended: they go with Playwright's connection, and with their pages. */
+function lastingSessions<Page extends PageLike>(context: BrowserContextLike<Page>): ChromiumPort<Page>['lasting'] {
+  const browser = context.browser();
+  if (browser === null) return null;
+  const isClosed = (): boolean => !browser.isConnected();
+  let session: ClientSession | null = null;
+  return {
+    async browser() {
+      session ??= await asked('a DevTools session', isClosed, async () => clientSession(await browser.newBrowserCDPSession(), isClosed));
+      return session;
+    },
+    page: (page) => newSession(context, page, isClosed),
+    authenticators: new Set(),
+  };
+}
+
+async function letGo(session: ClientSession): Promise<void> {
+  if (!(await withDeadline(hasAuthenticators(session), LETTING_GO_MS, 'looking for virtual authenticators'))) await session.detach();
+}
+
+/** A page that does not answer is let go of at once. */
+const LETTING_GO_MS = 2_000;
 
 /** A DevTools session on `page`. */
 async function newSession<Page extends PageLike>(
@@ -114,6 +142,7 @@ async function openPage<Page extends PageLike>(
     handle: page,
     url: page.url(),
     release: () => asked('ending a DevTools session', isClosed, () => session.detach()),
+    keep: () => undefined,
     close: () => asked('closing a page', isClosed, () => page.close()),
   };
 }

@@ -3,15 +3,15 @@
  * is needed, never imported. Everything goes through DevTools sessions of its own pages.
  */
 import { PspError } from '../errors.ts';
-import { captureChromium } from './capture.ts';
-import type { ChromiumPort, OpenPage } from './chromium-port.ts';
-import { asked, type CdpSessionLike, clientSession } from './client-session.ts';
+import { captureChromium, restoreChromium } from './chromium.ts';
+import type { ChromiumPort, LastingSessions, OpenPage } from './chromium-port.ts';
+import { asked, type CdpSessionLike, type ClientSession, clientSession } from './client-session.ts';
 import { unlessClosing } from './closing.ts';
 import type { Driver } from './driver.ts';
-import { restoreChromium } from './restore.ts';
 import { TabIds } from './tab-ids.ts';
 
 export type { CdpSessionLike } from './client-session.ts';
+export { extractableKeysScript } from './extractable-keys.ts';
 
 /** A Puppeteer `Target`. */
 export interface PuppeteerTargetLike {
@@ -53,12 +53,13 @@ export interface PuppeteerTarget<Page> {
  */
 export function puppeteer<Page extends PuppeteerPageLike>(context: PuppeteerContextLike<Page>): Driver<PuppeteerTarget<Page>> {
   const tabIds = new TabIds<PuppeteerTargetLike>();
+  const lasting = lastingSessions(context.browser());
   return {
     name: 'puppeteer',
-    capture: (options = {}) => withPort(context, tabIds, new Map(), (port) => captureChromium(port, options)),
+    capture: (options = {}) => withPort(context, tabIds, lasting, new Map(), (port) => captureChromium(port, options)),
     restore(session, options = {}) {
       const opened = new Map<PuppeteerTargetLike, Page>();
-      return withPort(context, tabIds, opened, async (port) => {
+      return withPort(context, tabIds, lasting, opened, async (port) => {
         const { pages, report } = await restoreChromium(port, session, options);
         return { target: { pages: pages.map(({ handle }) => opened.get(handle)!) }, report };
       });
@@ -69,6 +70,7 @@ export function puppeteer<Page extends PuppeteerPageLike>(context: PuppeteerCont
 async function withPort<Page extends PuppeteerPageLike, T>(
   context: PuppeteerContextLike<Page>,
   tabIds: TabIds<PuppeteerTargetLike>,
+  lasting: ChromiumPort<PuppeteerTargetLike>['lasting'],
   opened: Map<PuppeteerTargetLike, Page>,
   work: (port: ChromiumPort<PuppeteerTargetLike>) => Promise<T>,
 ): Promise<T> {
@@ -84,6 +86,7 @@ async function withPort<Page extends PuppeteerPageLike, T>(
       browserContextId: context.id,
       isClosed,
       tabIds,
+      lasting,
       // By targets: Puppeteer gives a page only when that has answered, and one that hangs never does.
       pages: () => Promise.all(pagesOf(context).map((target) => openPage(target, null, isClosed))),
       async newPage() {
@@ -96,6 +99,22 @@ async function withPort<Page extends PuppeteerPageLike, T>(
   } finally {
     await Promise.allSettled([browser.detach()]);
   }
+}
+
+/** Sessions that are never ended: they go with Puppeteer's connection, and with their pages. */
+function lastingSessions(browser: PuppeteerBrowserLike): LastingSessions<PuppeteerTargetLike> {
+  const isClosed = (): boolean => !browser.connected;
+  const sessionOn = async (target: PuppeteerTargetLike): Promise<ClientSession> =>
+    clientSession(await asked('a DevTools session', isClosed, () => target.createCDPSession()), isClosed);
+  let session: ClientSession | null = null;
+  return {
+    async browser() {
+      session ??= await sessionOn(browser.target());
+      return session;
+    },
+    page: sessionOn,
+    authenticators: new Set(),
+  };
 }
 
 function pagesOf(context: PuppeteerContextLike<PuppeteerPageLike>): PuppeteerTargetLike[] {
@@ -114,6 +133,7 @@ async function openPage(
     handle: target,
     url: target.url(),
     release: () => asked('ending a DevTools session', isClosed, () => session.detach()),
+    keep: () => undefined,
     close: async () => {
       if (page !== null) await asked('closing a page', isClosed, () => page.close());
     },

@@ -18,6 +18,8 @@ export type StateKind =
   | 'fileSystem'
   | 'storageBucket'
   | 'partitionedStorage'
+  | 'permission'
+  | 'passkey'
   | 'origin';
 
 /**
@@ -47,6 +49,11 @@ export interface Counts {
   readonly cacheEntries: number;
   /** Files and directories of private file systems. */
   readonly files: number;
+  readonly serviceWorkers: number;
+  /** Permissions whose states are not the usual ones. */
+  readonly permissions: number;
+  /** Of virtual authenticators. */
+  readonly passkeys: number;
   readonly tabs: number;
   readonly origins: number;
 }

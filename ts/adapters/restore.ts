@@ -1,20 +1,26 @@
 /**
- * Restore into any Chromium port. Order: cookies, then the storage of each origin (in one intercepted tab), then the tabs with their
+ * Restore into any browser. Order: cookies, then the storage of each origin (in intercepted tabs), then the tabs with their
  * sessionStorage, and a look at the cookies last. Everything that was written is read back; only what reads back right is counted.
  */
 import { withoutExpired } from '../session/expiry.ts';
 import { cookieIdentity } from '../session/identity.ts';
 import { listMembers, type Member, type MemberKind } from '../session/member.ts';
-import type { Cookie, OriginStorage, Session, Tab } from '../session/session.ts';
-import type { ChromiumPort, OpenPage } from './chromium-port.ts';
-import { fromCdpCookie, toCdpCookie } from './cookies.ts';
+import type { Cookie, Session, Tab } from '../session/session.ts';
+import type { BrowserPort } from './browser-port.ts';
+import { choose } from './choice.ts';
 import type { RestoreOptions } from './driver.ts';
 import { restoreHistory } from './history.ts';
-import { interceptPage, isWeb } from './intercept.ts';
+import { isWeb } from './intercept.ts';
 import { Operation } from './operation.ts';
-import { type RestoredOrigin, restoreItems, restoreOrigin } from './origin.ts';
+import { restoreItems, restoreOrigin } from './origin.ts';
+import { parkPages } from './parking.ts';
+import { restoreAllPasskeys } from './passkeys.ts';
+import { restorePermissions } from './permissions.ts';
 import { cookiePlace, type Report, type StateKind } from './report.ts';
+import { placesOf, type RestoredPlace, type StoredPlace } from './restored-place.ts';
+import { restoreWorkers } from './restored-workers.ts';
 import { placeOf } from './storage-key.ts';
+import { eachOrigin } from './tab-pool.ts';
 
 /** A tab that was opened for a tab of the session. */
 export interface RestoredTab<Handle> {
@@ -22,33 +28,60 @@ export interface RestoredTab<Handle> {
   readonly handle: Handle;
 }
 
+/** What a restore opened, and what it says about itself. */
+export interface Restored<Handle> {
+  readonly pages: readonly RestoredTab<Handle>[];
+  readonly report: Report;
+}
+
 /** Restores `session` into what `port` shows. Failures and guarantees: {@link Driver}. */
-export async function restoreChromium<Handle>(
-  port: ChromiumPort<Handle>,
-  session: Session,
-  options: RestoreOptions,
-): Promise<{ pages: readonly RestoredTab<Handle>[]; report: Report }> {
+export async function restore<Handle>(port: BrowserPort<Handle>, session: Session, options: RestoreOptions): Promise<Restored<Handle>> {
   const operation = new Operation(port, options);
-  const { cookies, storage: origins, tabs } = liveSession(operation, session);
+  return restoreLive(operation, liveSession(operation, session, options), options);
+}
+
+/** Restores all of `live`, which {@link liveSession} has given: for a driver that takes something out of that first. */
+export async function restoreLive<Handle>(
+  operation: Operation<BrowserPort<Handle>>,
+  live: Session,
+  options: RestoreOptions,
+): Promise<Restored<Handle>> {
+  const unpark = options.park === false ? null : await parkPages(operation, live.storage);
+  try {
+    return await restoreAll(operation, live, options);
+  } finally {
+    await unpark?.();
+  }
+}
+
+async function restoreAll<Handle>(
+  operation: Operation<BrowserPort<Handle>>,
+  live: Session,
+  options: RestoreOptions,
+): Promise<Restored<Handle>> {
+  const { cookies, storage: origins, tabs } = live;
+  // First, for what their code writes is replaced by what the session holds.
+  const serviceWorkers = await restoreWorkers(operation, origins);
   operation.progress('cookies', 0, cookies.length);
   await setCookies(operation, cookies);
   operation.progress('cookies', cookies.length, cookies.length);
 
-  const storage = await restoreStorage(operation, origins);
+  const places = await restorePlaces(operation, placesOf(live, options));
   const pages: RestoredTab<Handle>[] = [];
   let sessionItems = 0;
   for (const [index, tab] of tabs.entries()) {
     operation.progress('tabs', index, tabs.length);
     const restored = await operation.part({ outcome: 'lost', kind: 'tab', place: tabPlace(tab) }, () => restoreTab(operation, tab));
     if (restored === null) continue;
-    port.tabIds.assign(restored.handle, tab.id);
+    operation.port.tabIds.assign(restored.handle, tab.id);
     pages.push({ tabId: tab.id, handle: restored.handle });
     sessionItems += restored.items;
   }
   operation.progress('tabs', tabs.length, tabs.length);
   const rightCookies = await verifyCookies(operation, cookies);
+  const passkeys = await restoreAllPasskeys(operation, live.credentials ?? [], pages);
 
-  const sum = (count: (origin: RestoredOrigin) => number): number => storage.reduce((total, origin) => total + count(origin), 0);
+  const sum = (count: (place: RestoredPlace) => number): number => places.reduce((total, place) => total + count(place), 0);
   const counts = {
     cookies: rightCookies,
     localStorage: sum(({ localStorage }) => localStorage),
@@ -57,14 +90,18 @@ export async function restoreChromium<Handle>(
     records: sum(({ records }) => records),
     cacheEntries: sum(({ cacheEntries }) => cacheEntries),
     files: sum(({ files }) => files),
+    serviceWorkers,
+    permissions: sum(({ permissions }) => permissions),
+    passkeys,
     tabs: pages.length,
-    origins: storage.length,
+    origins: sum(({ origins: restored }) => restored),
   };
   return { pages, report: { counts, entries: operation.entries } };
 }
 
-/** What of `session` has not expired by the clock of the operation. Each member that has is an entry of the report. */
-function liveSession(operation: Operation, session: Session): Session {
+/** What of `session` is asked for and has not expired by the clock of the operation. Each member that has expired is an entry of the report. */
+export function liveSession(operation: Operation, whole: Session, options: RestoreOptions): Session {
+  const session = choose(whole, options);
   const { session: live, expired } = withoutExpired(session, operation.now());
   if (expired.length === 0) return live;
   const members = new Map(listMembers(session).map((member) => [member.pointer, member]));
@@ -89,8 +126,8 @@ const STATE_KINDS: Readonly<Record<MemberKind, StateKind | null>> = {
   serviceWorker: 'serviceWorker',
   file: 'fileSystem',
   tab: 'tab',
-  permission: null,
-  passkey: null,
+  permission: 'permission',
+  passkey: 'passkey',
 };
 
 function memberPlace(session: Session, { kind, pointer, origin, name }: Member): string {
@@ -100,70 +137,37 @@ function memberPlace(session: Session, { kind, pointer, origin, name }: Member):
   return kind === 'origin' || name === '' ? `${origin}` : `${origin} ${name}`;
 }
 
-/** Sets all cookies in one call; a refusal says nothing of which one, so the halves are tried until the refused ones stand alone. */
-async function setCookies(operation: Operation<unknown>, cookies: readonly Cookie[]): Promise<void> {
-  if (cookies.length === 0) return;
-  const { port } = operation;
-  const { browserContextId } = port;
-  const context = browserContextId === undefined ? {} : { browserContextId };
-  try {
-    await port.browser.send('Storage.setCookies', { cookies: cookies.map(toCdpCookie), ...context });
-  } catch (error) {
-    operation.rethrowIfOver(error);
-    const [first] = cookies;
-    if (cookies.length === 1 && first !== undefined) {
-      operation.entries.push({
-        outcome: 'lost',
-        kind: 'cookie',
-        place: cookiePlace(first),
-        reason: 'the browser refused it',
-        code: 'ADAPTER_PROTOCOL',
-      });
-      return;
+async function setCookies(operation: Operation<BrowserPort<unknown>>, cookies: readonly Cookie[]): Promise<void> {
+  const refused = await operation.port.writeCookies(cookies);
+  for (const cookie of refused) {
+    const place = cookiePlace(cookie);
+    operation.entries.push({ outcome: 'lost', kind: 'cookie', place, reason: 'the browser refused it', code: 'ADAPTER_PROTOCOL' });
+  }
+}
+
+async function restorePlaces(operation: Operation<BrowserPort<unknown>>, places: readonly StoredPlace[]): Promise<RestoredPlace[]> {
+  const { setPermission } = operation.port;
+  const keys = places.map(({ stored }) => stored.key);
+  const restored = await eachOrigin(operation, operation.tabs, keys, async (own, at, index, { answer }) => {
+    const { stored, permissions, isWhole } = places[index]!;
+    if (at.isInFrame === true && permissions.length > 0) {
+      const reason = 'no page of the origin could be opened beside its service worker';
+      own.entries.push({ outcome: 'lost', kind: 'permission', place: stored.key.origin, reason });
     }
-    const half = Math.ceil(cookies.length / 2);
-    await setCookies(operation, cookies.slice(0, half));
-    await setCookies(operation, cookies.slice(half));
-  }
-}
-
-async function restoreStorage(operation: Operation, origins: readonly OriginStorage[]): Promise<RestoredOrigin[]> {
-  const restored: RestoredOrigin[] = [];
-  for (const [index, storage] of origins.entries()) {
-    operation.progress('storage', index, origins.length);
-    const done = await operation.part({ outcome: 'lost', kind: 'origin', place: placeOf(storage.key) }, () =>
-      onOwnPage(operation.port, async (page) => {
-        const intercepted = await interceptPage(page, operation.timeoutMs);
-        const standing = await intercepted.stand(storage.key);
-        await page.session.send('Storage.clearDataForStorageKey', {
-          storageKey: standing.storageKey,
-          storageTypes: 'local_storage,indexeddb',
-        });
-        return restoreOrigin(operation, standing, storage, intercepted.answer);
-      }),
-    );
-    if (done !== null) restored.push(done);
-  }
-  operation.progress('storage', origins.length, origins.length);
-  return restored;
-}
-
-async function onOwnPage<T>(port: ChromiumPort<unknown>, work: (page: OpenPage<unknown>) => Promise<T>): Promise<T> {
-  const page = await port.newPage();
-  try {
-    return await work(page);
-  } finally {
-    // A page that is gone already needs no closing; why it went shows in `work`.
-    await Promise.allSettled([page.close()]);
-  }
+    const isAsked = at.isInFrame !== true && (isWhole || permissions.length > 0);
+    // First: a bucket can only be kept for good where the page may have that.
+    const right = isAsked ? await restorePermissions(own, setPermission, at.world, stored.key.origin, permissions, isWhole) : 0;
+    return { ...(await restoreOrigin(own, at, stored, answer)), permissions: right };
+  });
+  return restored.filter((place) => place !== null);
 }
 
 /** Opens a tab, fills its sessionStorage and leaves it on an empty page at its URL, ready to be reloaded. */
-async function restoreTab<Handle>(operation: Operation<Handle>, tab: Tab): Promise<{ handle: Handle; items: number }> {
+async function restoreTab<Handle>(operation: Operation<BrowserPort<Handle>>, tab: Tab): Promise<{ handle: Handle; items: number }> {
   const page = await operation.port.newPage();
   let kept = false;
   try {
-    const intercepted = await interceptPage(page, operation.timeoutMs);
+    const intercepted = await page.intercept();
     let items = 0;
     for (const { key, items: captured } of tab.sessionStorage) {
       const place = placeOf(key);
@@ -184,22 +188,16 @@ async function restoreTab<Handle>(operation: Operation<Handle>, tab: Tab): Promi
 }
 
 /** A tab's path and query may be as secret as a token: its origin is all that a report names. */
-function tabPlace({ url }: Tab): string {
+export function tabPlace({ url }: Tab): string {
   if (!URL.canParse(url)) return 'an address that is none';
   return isWeb(url) ? new URL(url).origin : new URL(url).protocol;
 }
 
-async function verifyCookies(operation: Operation, cookies: readonly Cookie[]): Promise<number> {
+async function verifyCookies(operation: Operation<BrowserPort<unknown>>, cookies: readonly Cookie[]): Promise<number> {
   operation.progress('verify', 0, 1);
-  const { port } = operation;
-  const { browserContextId } = port;
-  const read = await port.browser.send('Storage.getCookies', browserContextId === undefined ? {} : { browserContextId });
-  const found = new Map(
-    read.cookies
-      .map(fromCdpCookie)
-      .filter((cookie) => cookie !== null)
-      .map((cookie) => [cookieIdentity(cookie), cookie]),
-  );
+  const partitions = cookies.flatMap(({ partitionKey }) => (partitionKey === null ? [] : [partitionKey.topLevelSite]));
+  const read = await operation.port.readCookies([...new Set(partitions)]);
+  const found = new Map(read.filter((cookie) => cookie !== null).map((cookie) => [cookieIdentity(cookie), cookie]));
   const refused = new Set(
     operation.entries.filter(({ kind, outcome }) => kind === 'cookie' && outcome === 'lost').map(({ place }) => place),
   );
@@ -207,13 +205,18 @@ async function verifyCookies(operation: Operation, cookies: readonly Cookie[]): 
   for (const cookie of cookies) {
     const place = cookiePlace(cookie);
     const there = found.get(cookieIdentity(cookie));
-    const difference = there === undefined ? null : differingMember(cookie, there);
-    if (there !== undefined && difference === null) right++;
+    const difference = there === undefined ? undefined : differingMembers(operation.port.keepable(cookie), there)[0];
+    if (there !== undefined && difference === undefined) right++;
     else if (there !== undefined) {
       operation.entries.push({ outcome: 'altered', kind: 'cookie', place, reason: `its ${difference} reads back differently` });
     } else if (!refused.has(place)) {
       operation.entries.push({ outcome: 'lost', kind: 'cookie', place, reason: 'the browser did not keep it' });
     }
+  }
+  const dropped = new Set(cookies.flatMap((cookie) => differingMembers(cookie, operation.port.keepable(cookie))));
+  if (dropped.size > 0) {
+    const reason = `this browser is not given the exact ${[...dropped].join(', ')} of cookies`;
+    operation.entries.push({ outcome: 'notice', kind: 'cookie', place: 'all', reason });
   }
   operation.progress('verify', 1, 1);
   return right;
@@ -221,7 +224,7 @@ async function verifyCookies(operation: Operation, cookies: readonly Cookie[]): 
 
 const COMPARED = ['value', 'secure', 'httpOnly', 'sameSite', 'expiresAt', 'priority', 'sourceScheme', 'sourcePort'] as const;
 
-/** The first member of `expected` that `found` does not have. A member that was never captured is not compared. */
-function differingMember(expected: Cookie, found: Cookie): string | null {
-  return COMPARED.find((member) => expected[member] !== undefined && expected[member] !== found[member]) ?? null;
+/** The members of `expected` that `found` does not have. A member that was never captured is not compared. */
+function differingMembers(expected: Cookie, found: Cookie): (typeof COMPARED)[number][] {
+  return COMPARED.filter((member) => expected[member] !== undefined && expected[member] !== found[member]);
 }

@@ -2,7 +2,8 @@
  * Session -> blob, by `layout.md`, in either framing. The header stands first and holds every hash and length, so there are two passes over the
  * sections: one to measure, one to write. Nothing that the schema refuses is ever written.
  */
-import { sha256Hex } from '../digest.ts';
+import { sha256Hex, startSha256 } from '../digest.ts';
+import { concatenate } from '../session/bytes.ts';
 import { type SectionEntry, type SectionKind, toHeader, toState } from '../session/document.ts';
 import { SCHEMA_VERSION, type Section, type Session } from '../session/session.ts';
 import { downgradeDocuments, type SessionDocuments, textReader } from '../session/upgrade.ts';
@@ -117,9 +118,12 @@ async function inOlderVersion(
 export async function* writePlan({ rules, head, sections }: BlobPlan): AsyncGenerator<Uint8Array> {
   yield* head;
   for (const { section, entry, stored } of sections) {
-    const framed = rules.wrap(stored ?? (await makeAgain(section, entry)));
-    if (framed.length !== entry.length) throw changed(entry);
-    yield framed;
+    if (stored === null && entry.codec === undefined && section.stream !== undefined) yield* streamAgain(rules, section.stream(), entry);
+    else {
+      const framed = rules.wrap(stored ?? (await makeAgain(section, entry)));
+      if (framed.length !== entry.length) throw changed(entry);
+      yield framed;
+    }
     const end = entry.offset + entry.length;
     if (rules.nextOffset(end) > end) yield new Uint8Array(rules.nextOffset(end) - end).fill(rules.fill);
   }
@@ -203,23 +207,61 @@ async function measureSections(
     const identify = (sha256: string): string => JSON.stringify([sha256, kind, mediaType]);
     const known = hashes.get(section);
     const stored = known === undefined ? undefined : idOf.get(identify(known));
-    const content = stored === undefined ? await section.bytes() : null;
-    const sha256 = known ?? sha256Hex(content as Uint8Array);
+    const chosen = typeof codec === 'function' ? codec({ kind, mediaType, length: section.length }) : codec;
+    const isStreamed = !keep && chosen === 'none' && section.stream !== undefined;
+    const content = stored === undefined && !isStreamed ? await section.bytes() : null;
+    const sha256 = known ?? (content === null ? await hashOf(section) : sha256Hex(content));
     hashes.set(section, sha256);
     const id = stored ?? idOf.get(identify(sha256)) ?? `s${planned.length}`;
     reference.$section = id;
-    if (content === null || idOf.get(identify(sha256)) !== undefined) continue;
+    if (stored !== undefined || idOf.get(identify(sha256)) !== undefined) continue;
     idOf.set(identify(sha256), id);
-    const chosen = typeof codec === 'function' ? codec({ kind, mediaType, length: content.length }) : codec;
-    const compressed = chosen === 'none' ? null : await compress(content, chosen);
-    const bytes = compressed ?? content;
-    const length = rules.sectionLength(bytes.length);
-    const entry = { id, kind, mediaType, offset, length, rawLength: content.length, sha256 };
-    planned.push({ section, entry: compressed === null ? entry : { ...entry, codec: chosen }, stored: keep ? bytes : null });
+    const compressed = chosen === 'none' || content === null ? null : await compress(content, chosen);
+    const rawLength = content === null ? section.length : content.length;
+    const length = rules.sectionLength(compressed === null ? rawLength : compressed.length);
+    const entry = { id, kind, mediaType, offset, length, rawLength, sha256 };
+    planned.push({
+      section,
+      entry: compressed === null ? entry : { ...entry, codec: chosen },
+      stored: keep ? (compressed ?? content) : null,
+    });
     offset = rules.nextOffset(offset + length);
   }
   return planned;
 }
+
+/** Of a content that is not to be whole in memory. */
+async function hashOf({ length, stream }: Section): Promise<string> {
+  const hash = startSha256();
+  let sum = 0;
+  for await (const piece of stream!()) {
+    hash.add(piece);
+    sum += piece.length;
+  }
+  if (sum !== length) throw new TypeError(`section: it gives ${sum} bytes, and says that it has ${length}`);
+  return hash.hex();
+}
+
+/** What stands in the blob, piece by piece: each but the last of whole groups of the framing, so that together they are what the whole would be. */
+async function* streamAgain(rules: FramingRules, content: AsyncIterable<Uint8Array>, entry: SectionEntry): AsyncGenerator<Uint8Array> {
+  const hash = startSha256();
+  let sum = 0;
+  let rest: Uint8Array = new Uint8Array(0);
+  for await (const piece of content) {
+    hash.add(piece);
+    sum += piece.length;
+    if (sum > entry.rawLength) throw changed(entry);
+    const bytes = rest.length === 0 ? piece : concatenate([rest, piece]);
+    const whole = bytes.length - (bytes.length % GROUP_BYTES);
+    if (whole > 0) yield rules.wrap(bytes.subarray(0, whole));
+    rest = bytes.slice(whole);
+  }
+  if (sum !== entry.rawLength || hash.hex() !== entry.sha256) throw changed(entry);
+  if (rest.length > 0) yield rules.wrap(rest);
+}
+
+/** Of Base64. */
+const GROUP_BYTES = 3;
 
 async function makeAgain(section: Section, entry: SectionEntry): Promise<Uint8Array<ArrayBuffer>> {
   const content = await section.bytes();

@@ -46,7 +46,11 @@ function hasPossibleLength({ codec, length, rawLength }: SectionEntry, rules: Fr
  * The handle of a section. `readStored` gives the stored bytes each time the content is read; the hash is checked the first time.
  * `bytes()` rejects with `BLOB_LIMIT`, `BLOB_SECTION_ENCODING`, `BLOB_SECTION_HASH` or `BLOB_UNSUPPORTED_CODEC`.
  */
-export function lazySection(entry: SectionEntry, maxBytes: number, readStored: () => Uint8Array<ArrayBuffer>): Section {
+export function lazySection(
+  entry: SectionEntry,
+  maxBytes: number,
+  readStored: () => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>,
+): Section {
   let verified = false;
   const section: Section = {
     mediaType: entry.mediaType,
@@ -56,7 +60,7 @@ export function lazySection(entry: SectionEntry, maxBytes: number, readStored: (
       if (rawLength > maxBytes) {
         throw blobError('BLOB_LIMIT', `section ${id} has ${rawLength} bytes; the limit is ${maxBytes}`, { section: id });
       }
-      const stored = readStored();
+      const stored = await readStored();
       const content = codec === undefined ? stored : await decompress(stored, codec, rawLength, id);
       if (content.length !== rawLength) {
         throw blobError('BLOB_SECTION_ENCODING', `section ${id} has ${content.length} bytes, ${rawLength} expected`, { section: id });

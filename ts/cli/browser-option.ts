@@ -1,4 +1,6 @@
 /** The options that say which browser and how to treat it, checked before a key is read or a browser is asked. */
+import { CHOSEN_KINDS } from '../adapters/choice.ts';
+import type { ChosenKind } from '../adapters/driver.ts';
 import { usage } from './failure.ts';
 
 const SCHEMES = ['http:', 'https:', 'ws:', 'wss:'];
@@ -15,6 +17,13 @@ export function parseOrigin(text: string): string {
   const isOrigin = url !== null && ['http:', 'https:'].includes(url.protocol) && (text === url.origin || text === `${url.origin}/`);
   if (!isOrigin) throw usage('--origin takes an origin such as https://app.example');
   return url.origin;
+}
+
+/** A kind of `--kind`. */
+export function parseKind(text: string): ChosenKind {
+  const kind = CHOSEN_KINDS.find((one) => one === text);
+  if (kind === undefined) throw usage(`--kind takes one of ${CHOSEN_KINDS.join(', ')}`);
+  return kind;
 }
 
 /** Milliseconds of `--timeout`: seconds or fractions of them, as people type them. */

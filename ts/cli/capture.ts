@@ -19,6 +19,7 @@ export async function runCapture(args: readonly string[]): Promise<void> {
     origin: { type: 'string', multiple: true },
     name: { type: 'string' },
     timeout: { type: 'string' },
+    'history-states': { type: 'boolean' },
     json: { type: 'boolean' },
   });
   const { out } = values;
@@ -26,12 +27,14 @@ export async function runCapture(args: readonly string[]): Promise<void> {
   if ((values.cdp === undefined) === (values['playwright-state'] === undefined))
     throw usage('capture needs either --cdp or --playwright-state');
   const url = values.cdp === undefined ? null : parseAddress(values.cdp);
-  if (url === null && (values.timeout !== undefined || values.origin !== undefined)) throw usage('--timeout and --origin go with --cdp');
+  if (url === null && [values.timeout, values.origin, values['history-states']].some((value) => value !== undefined))
+    throw usage('--timeout, --origin and --history-states go with --cdp');
   const name = values.name === undefined ? {} : { name: values.name };
   const options = {
     ...name,
     ...(values.origin === undefined ? {} : { origins: values.origin.map(parseOrigin) }),
     ...(values.timeout === undefined ? {} : { timeoutMs: parseTimeout(values.timeout) }),
+    ...(values['history-states'] === true ? { historyStates: true } : {}),
   };
   // Before the browser is asked: a missing key must not cost a capture.
   const key = await readKey(values, 'seal');
@@ -44,7 +47,8 @@ export async function runCapture(args: readonly string[]): Promise<void> {
     return;
   }
 
-  const { session, report } = await cdp(url).capture(options);
+  await using driver = cdp(url);
+  const { session, report } = await driver.capture(options);
   const written = await writeSessionFile(out, session, key);
   print(
     values,

@@ -38,6 +38,9 @@ None is ever an argument.
 
   --origin URL     capture: also this origin, though it is not open (may be repeated)
   --name TEXT      capture: a name for the session; key new: the name of the key
+  --history-states capture: also history.state of entries that a tab does not show: it is led along them
+  --kind KIND, --origin URL          restore: only this, such as cookie or localStorage (may be repeated)
+  --keep           restore: remove nothing; where both have an entry the one of FILE wins
   --open           restore: load the tabs from their sites afterwards
   --timeout SEC    time limit for each page, origin and database (default 15)
   --stat           diff: counts by kind

@@ -17,6 +17,9 @@ export function showCounts(counts: Counts): string {
   // Few sites have these.
   if (counts.cacheEntries > 0) words.push([counts.cacheEntries, 'cache entry', 'cache entries']);
   if (counts.files > 0) words.push([counts.files, 'private file', 'private files']);
+  if (counts.serviceWorkers > 0) words.push([counts.serviceWorkers, 'service worker', 'service workers']);
+  if (counts.permissions > 0) words.push([counts.permissions, 'permission', 'permissions']);
+  if (counts.passkeys > 0) words.push([counts.passkeys, 'passkey', 'passkeys']);
   return words.map(([count, one, many]) => `${count} ${count === 1 ? one : many}`).join(', ');
 }
 

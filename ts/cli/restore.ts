@@ -1,8 +1,9 @@
 /** `psp restore`: a session file into a running browser, or out as a Playwright storage state. */
 import { cdp, reloadTabs } from '../adapters/cdp.ts';
+import type { RestoreOptions } from '../adapters/driver.ts';
 import { writeStorageState } from '../formats/storage-state.ts';
 import { onlyArgument, print, readArguments } from './arguments.ts';
-import { parseAddress, parseTimeout } from './browser-option.ts';
+import { parseAddress, parseKind, parseOrigin, parseTimeout } from './browser-option.ts';
 import { usage } from './failure.ts';
 import { writeWhole } from './file.ts';
 import { KEY_OPTIONS, readKey } from './key-source.ts';
@@ -15,6 +16,9 @@ export async function runRestore(args: readonly string[]): Promise<void> {
     cdp: { type: 'string' },
     'playwright-state': { type: 'string' },
     timeout: { type: 'string' },
+    origin: { type: 'string', multiple: true },
+    kind: { type: 'string', multiple: true },
+    keep: { type: 'boolean' },
     open: { type: 'boolean' },
     json: { type: 'boolean' },
   });
@@ -22,8 +26,15 @@ export async function runRestore(args: readonly string[]): Promise<void> {
   if ((values.cdp === undefined) === (values['playwright-state'] === undefined))
     throw usage('restore needs either --cdp or --playwright-state');
   const url = values.cdp === undefined ? null : parseAddress(values.cdp);
-  if (url === null && (values.timeout !== undefined || values.open !== undefined)) throw usage('--timeout and --open go with --cdp');
-  const options = values.timeout === undefined ? {} : { timeoutMs: parseTimeout(values.timeout) };
+  const { timeout, open, origin, kind, keep } = values;
+  if (url === null && [timeout, open, origin, kind, keep].some((value) => value !== undefined))
+    throw usage('--timeout, --open, --origin, --kind and --keep go with --cdp');
+  const options: RestoreOptions & { timeoutMs?: number } = {
+    ...(timeout === undefined ? {} : { timeoutMs: parseTimeout(timeout) }),
+    ...(origin === undefined ? {} : { origins: origin.map(parseOrigin) }),
+    ...(kind === undefined ? {} : { kinds: kind.map(parseKind) }),
+    ...(keep === true ? { existing: 'keep' } : {}),
+  };
   const session = await readSessionFile(path, () => readKey(values));
 
   if (url === null) {
@@ -38,9 +49,13 @@ export async function runRestore(args: readonly string[]): Promise<void> {
     return;
   }
 
-  const { target, report } = await cdp(url).restore(session, options);
-  const tabs = values.open === true ? 'are being opened' : 'wait on an empty page at their address: reload them to open the site';
-  print(values, { ...target, ...report }, `restored ${showCounts(report.counts)}\n${showEntries(report)}tabs ${tabs}\n`);
-  if (values.open === true) await reloadTabs(url, target, options.timeoutMs);
+  await using driver = cdp(url);
+  const { target, report } = await driver.restore(session, options);
+  const tabs = open === true ? 'are being opened' : 'wait on an empty page at their address: reload them to open the site';
+  // Chromium holds them for whom set them.
+  const isBrief = report.counts.permissions + report.counts.passkeys > 0;
+  const brief = isBrief ? 'permissions and passkeys last until this command ends\n' : '';
+  print(values, { ...target, ...report }, `restored ${showCounts(report.counts)}\n${showEntries(report)}${brief}tabs ${tabs}\n`);
+  if (open === true) await reloadTabs(url, target, options.timeoutMs);
   demandComplete(report, 'the rest is in the browser');
 }

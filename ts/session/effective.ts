@@ -94,7 +94,7 @@ function matcher(target: { readonly kind: TtlKind; readonly origin?: string; rea
 }
 
 /** A cookie knows no origin: it counts where its domain matches the host (RFC 6265bis section 5.1.3), whatever the scheme, port and path. */
-function isSentTo({ scope }: Member, host: string | null): boolean {
+export function isSentTo({ scope }: Member, host: string | null): boolean {
   if (scope === undefined || host === null) return false;
   return host === scope.domain || (!scope.hostOnly && host.endsWith(`.${scope.domain}`));
 }

@@ -33,7 +33,7 @@ export interface ExpiredEntry {
 export function withoutExpired(session: Session, now: number): { readonly session: Session; readonly expired: readonly ExpiredEntry[] } {
   const expired = effectiveExpiries(session).flatMap((expiry) => asExpired(expiry, now));
   const gone = new Set(expired.map(({ pointer }) => pointer).filter((pointer) => pointer !== ''));
-  return { session: gone.size === 0 ? session : leaveOut(session, gone), expired };
+  return { session: withoutMembers(session, gone), expired };
 }
 
 function asExpired({ member, expiresAt, cause, rule }: EffectiveExpiry, now: number): ExpiredEntry[] {
@@ -74,7 +74,12 @@ class Sieve {
   }
 }
 
-function leaveOut(session: Session, gone: ReadonlySet<string>): Session {
+/**
+ * `session` without the members at the pointers in `gone`, and what is in them; the session itself when there are none. Rules that point at what is left are
+ * renumbered; rules that point at nothing are left out.
+ */
+export function withoutMembers(session: Session, gone: ReadonlySet<string>): Session {
+  if (gone.size === 0) return session;
   const sieve = new Sieve(gone);
   const { permissions, credentials, ttl, ...rest } = session;
   const left = {

@@ -271,6 +271,10 @@ export interface Section {
   readonly length: number;
   /** The content. The array may be shared: do not write to it. Errors of the blob it comes from surface here. */
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * The content in pieces, where it need not be whole in memory for that; the same from the start each time. Nobody changes a piece that was given. An error that `bytes()` rejects with may come after the last piece: what was read is good only when the end is reached.
+   */
+  stream?(): AsyncIterable<Uint8Array>;
 }
 
 /** A section over bytes that are already in memory. The array is kept, not copied. */

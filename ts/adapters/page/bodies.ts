@@ -4,7 +4,7 @@
  */
 
 /** Bytes that cross to the driver at once. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES = 512 * 1024;
 
 const leaving = new Map<string, Blob>();
 const arriving = new Map<string, BlobPart[]>();

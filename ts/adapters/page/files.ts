@@ -1,5 +1,6 @@
 /** The origin private file system of the document this runs in (OPFS, File System Standard 5). Paths are names joined by `/`, which no name can hold. */
 import { offerBody, takeBody } from './bodies.ts';
+import { rooms } from './buckets.ts';
 
 /** A file or directory as it was found. */
 export interface FileRead {
@@ -14,7 +15,7 @@ export interface FileRead {
 
 async function root(): Promise<FileSystemDirectoryHandle | null> {
   try {
-    return (await navigator.storage?.getDirectory?.()) ?? null;
+    return (await rooms().getDirectory?.()) ?? null;
   } catch (error) {
     // Where storage is refused (a sandbox, a setting), there is nothing that a page could have kept.
     if (error instanceof DOMException && error.name === 'SecurityError') return null;
@@ -61,11 +62,20 @@ export async function readFile(path: string, slot: string): Promise<number> {
   return offerBody(slot, await (await directory.getFileHandle(name)).getFile());
 }
 
-/** Removes everything, then makes the directories. The paths of those that could not be made, or null where there is no such file system. */
-export async function replaceDirectories(paths: readonly string[]): Promise<string[] | null> {
+/**
+ * Removes everything, unless it is added to, then makes the directories. The paths of those that could not be made, or null where there is no such file system.
+ * A file that somebody holds locked stays, with the directories above it: whoever reads back finds it.
+ */
+export async function replaceDirectories(paths: readonly string[], isAdded: boolean): Promise<string[] | null> {
   const start = await root();
   if (start === null) return null;
-  for await (const [name] of start.entries()) await start.removeEntry(name, { recursive: true });
+  for await (const [name] of isAdded ? [] : start.entries()) {
+    try {
+      await start.removeEntry(name, { recursive: true });
+    } catch (error) {
+      if (nameOf(error) !== 'NoModificationAllowedError') throw error;
+    }
+  }
   const refused: string[] = [];
   for (const path of paths) {
     try {

@@ -4,23 +4,42 @@
  */
 import { decodeBase64, encodeBase64 } from '../../kernel/portable/base64.ts';
 import { addPiece, nextPiece } from './bodies.ts';
+import { bucketNames, removeBucket, replaceBucket, useBucket } from './buckets.ts';
 import { cacheNames, closeCache, openCache, putInCache, readCacheBody, replaceCaches } from './caches.ts';
-import { advanceKeyGenerator, createDatabase, databaseNames, putRecords, readDatabase, type StoreSchema, takeChunk } from './database.ts';
+import { databaseNames, deleteDatabase, type StoreSchema, tryKeyGenerator } from './database.ts';
 import { listFiles, readFile, replaceDirectories, writeFile } from './files.ts';
+import { readPermissions } from './permissions.ts';
+import { closeDatabase, digestRecords, nextRecords, openDatabase, type RecordsPart } from './records-read.ts';
+import { advanceKeyGenerator, createDatabase, finishDatabase, missingRecords, putRecords, reopenDatabase } from './records-write.ts';
+import { readNearStates, type StateRead } from './states.ts';
 import { readTab, renameEntry, type TabRead, writeTab } from './tab.ts';
-import { countUncarried } from './uncarried.ts';
 import { readStorage, writeStorage } from './web-storage.ts';
+import { listWorkers, registerWorker, unregisterWorkers } from './workers.ts';
+
+/** A part of a store's records as it crosses. */
+export type PartText = Omit<RecordsPart, 'bytes'> & { readonly bytes: string };
 
 /** The calls a driver can make, by name. */
 export interface PageCalls {
   readStorage: typeof readStorage;
   writeStorage: typeof writeStorage;
   databaseNames: typeof databaseNames;
-  readDatabase: typeof readDatabase;
-  takeChunk(database: string, store: string): string | null;
+  openDatabase: typeof openDatabase;
+  nextRecords(): Promise<PartText[]>;
+  digestRecords: typeof digestRecords;
+  closeDatabase: typeof closeDatabase;
   createDatabase(name: string, version: number, stores: readonly StoreSchema[], timeoutMs: number): Promise<void>;
-  putRecords(database: string, store: string, records: string, timeoutMs: number): ReturnType<typeof putRecords>;
+  reopenDatabase: typeof reopenDatabase;
+  putRecords(store: string, records: string): ReturnType<typeof putRecords>;
+  missingRecords(store: string, records: string): Promise<number[]>;
   advanceKeyGenerator: typeof advanceKeyGenerator;
+  finishDatabase: typeof finishDatabase;
+  tryKeyGenerator: typeof tryKeyGenerator;
+  deleteDatabase: typeof deleteDatabase;
+  bucketNames: typeof bucketNames;
+  useBucket: typeof useBucket;
+  replaceBucket: typeof replaceBucket;
+  removeBucket: typeof removeBucket;
   cacheNames: typeof cacheNames;
   openCache: typeof openCache;
   readCacheBody: typeof readCacheBody;
@@ -33,24 +52,36 @@ export interface PageCalls {
   writeFile: typeof writeFile;
   nextPiece(slot: string): Promise<string | null>;
   addPiece(slot: string, piece: string): void;
+  readNearStates(): Promise<(Omit<StateRead, 'state'> & { readonly state: string | null })[]>;
   readTab(): Promise<Omit<TabRead, 'state'> & { readonly state: string | null }>;
   renameEntry: typeof renameEntry;
   writeTab(name: string | null, title: string | null, state: string | null): ReturnType<typeof writeTab>;
-  countUncarried: typeof countUncarried;
+  listWorkers: typeof listWorkers;
+  readPermissions: typeof readPermissions;
+  unregisterWorkers: typeof unregisterWorkers;
+  registerWorker: typeof registerWorker;
 }
 
 const calls: PageCalls = {
   readStorage,
   writeStorage,
   databaseNames,
-  readDatabase,
-  takeChunk(database, store) {
-    const chunk = takeChunk(database, store);
-    return chunk === null ? null : toText(chunk);
-  },
+  openDatabase,
+  nextRecords: async () => (await nextRecords()).map((part) => ({ ...part, bytes: toText(part.bytes) })),
+  digestRecords,
+  closeDatabase,
   createDatabase,
-  putRecords: (database, store, records, timeoutMs) => putRecords(database, store, fromText(records), timeoutMs),
+  reopenDatabase,
+  putRecords: (store, records) => putRecords(store, fromText(records)),
+  missingRecords: (store, records) => missingRecords(store, fromText(records)),
   advanceKeyGenerator,
+  finishDatabase,
+  tryKeyGenerator,
+  deleteDatabase,
+  bucketNames,
+  useBucket,
+  replaceBucket,
+  removeBucket,
   cacheNames,
   openCache,
   readCacheBody,
@@ -66,13 +97,17 @@ const calls: PageCalls = {
     return piece === null ? null : toText(piece);
   },
   addPiece: (slot, piece) => addPiece(slot, fromText(piece)),
+  readNearStates: async () => (await readNearStates()).map((read) => ({ ...read, state: read.state === null ? null : toText(read.state) })),
   async readTab() {
     const read = await readTab();
     return { ...read, state: read.state === null ? null : toText(read.state) };
   },
   renameEntry,
   writeTab: (name, title, state) => writeTab(name, title, state === null ? null : fromText(state)),
-  countUncarried,
+  listWorkers,
+  readPermissions,
+  unregisterWorkers,
+  registerWorker,
 };
 
 interface NativeBase64 {
@@ -92,7 +127,8 @@ function fromText(text: string): Uint8Array<ArrayBuffer> {
 /** How an answer crosses: a value, or the name of what was thrown. Messages stay behind: a platform's may quote what the page stores. */
 export type PageAnswer = { readonly value: unknown } | { readonly error: string };
 
-async function answer(name: keyof PageCalls, args: readonly unknown[]): Promise<PageAnswer> {
+/** Runs a function by its name. Never rejects. */
+export async function answer(name: keyof PageCalls, args: readonly unknown[]): Promise<PageAnswer> {
   try {
     const call = calls[name] as (...args: readonly unknown[]) => unknown;
     return { value: await call(...args) };
@@ -100,5 +136,3 @@ async function answer(name: keyof PageCalls, args: readonly unknown[]): Promise<
     return { error: error instanceof Error || error instanceof DOMException ? error.name : 'Error' };
   }
 }
-
-(globalThis as { __persistentSessions?: typeof answer }).__persistentSessions = answer;

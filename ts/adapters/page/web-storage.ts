@@ -5,27 +5,40 @@
 
 export type Area = 'localStorage' | 'sessionStorage';
 
+/** Taken when this is loaded: in the page itself, what its scripts replace later changes nothing here. */
+const OWN = {
+  localStorage: Object.getOwnPropertyDescriptor(globalThis, 'localStorage'),
+  sessionStorage: Object.getOwnPropertyDescriptor(globalThis, 'sessionStorage'),
+  methods: Object.getOwnPropertyDescriptors(globalThis.Storage?.prototype ?? {}),
+};
+
+function areaOf(area: Area): Storage {
+  return OWN[area]?.get?.call(globalThis) ?? globalThis[area];
+}
+
 /** All items in the area's own order. */
 export function readStorage(area: Area): [string, string][] {
-  const storage = globalThis[area];
+  const storage = areaOf(area);
+  const { key, getItem, length } = OWN.methods;
   const items: [string, string][] = [];
-  const count = storage.length;
+  const count = length?.get?.call(storage) as number;
   for (let i = 0; i < count; i++) {
-    const name = Storage.prototype.key.call(storage, i) as string | null;
+    const name = key?.value?.call(storage, i) as string | null;
     if (name === null) break;
-    items.push([name, Storage.prototype.getItem.call(storage, name) ?? '']);
+    items.push([name, getItem?.value?.call(storage, name) ?? '']);
   }
   return items;
 }
 
-/** Replaces what the area holds. Returns the indexes of the items that it refused (a full quota). */
-export function writeStorage(area: Area, items: readonly (readonly [string, string])[]): number[] {
-  const storage = globalThis[area];
-  Storage.prototype.clear.call(storage);
+/** Replaces what the area holds, or adds to it. Returns the indexes of the items that it refused (a full quota). */
+export function writeStorage(area: Area, items: readonly (readonly [string, string])[], isAdded: boolean): number[] {
+  const storage = areaOf(area);
+  const { clear, setItem } = OWN.methods;
+  if (!isAdded) clear?.value?.call(storage);
   const refused: number[] = [];
   items.forEach(([name, value], index) => {
     try {
-      Storage.prototype.setItem.call(storage, name, value);
+      setItem?.value?.call(storage, name, value);
     } catch {
       refused.push(index);
     }

@@ -18,6 +18,11 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  /** Forgets what was written, and keeps the room for it. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   byte(value: number): void {
     this.#room(1);
     this.#bytes[this.#length++] = value;

@@ -54,12 +54,54 @@ export async function encodeValueAsync(value: unknown): Promise<EncodedValue> {
 
 /** Walks any value: gives its encoding when that took no waiting, else how to finish it. For use inside a transaction, which must not wait. */
 export function beginEncoding(value: unknown): EncodedValue | UnfinishedValue {
-  const writing: Writing = { writer: new ByteWriter(), ids: new Map(), unportable: [], gaps: [] };
-  walk(value, writing);
-  const { writer, unportable, gaps } = writing;
-  if (gaps.length === 0) return { bytes: writer.take(), unportable };
-  const skeleton = writer.take();
-  return { finish: () => fillGaps(skeleton, unportable, gaps) };
+  // An accessor among the values may encode something itself: it finds no writer here and makes its own.
+  const writer = spare ?? new ByteWriter();
+  spare = null;
+  writer.clear();
+  const writing: Writing = { writer, ids: new Map(), unportable: [], gaps: [] };
+  writeTree(value, writing, 0);
+  const { unportable, gaps } = writing;
+  const bytes = writer.take();
+  if (bytes.length <= SPARE_BYTES) spare = writer;
+  return gaps.length === 0 ? { bytes, unportable } : { finish: () => fillGaps(bytes, unportable, gaps) };
+}
+
+/** A writer for the next value: making one costs more than a small value does. One that grew above this is not kept. */
+const SPARE_BYTES = 1024 * 1024;
+let spare: ByteWriter | null = null;
+
+/** Deeper than this, the walk goes on without the stack of the engine. */
+const MAX_NESTED = 64;
+
+/** Writes what most values are, plain objects and arrays of primitives, by nested calls: the same bytes as by {@link walk}, several times faster. */
+function writeTree(value: unknown, writing: Writing, depth: number): void {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) {
+    writeHead(value, writing);
+    return;
+  }
+  const { writer, ids } = writing;
+  const isArray = Array.isArray(value);
+  const keys = isArray || isPlain(value) ? Object.keys(value) : null;
+  if (depth > MAX_NESTED || keys === null || ids.has(value) || (isArray && !isDense(value, keys))) {
+    walk(value, writing);
+    return;
+  }
+  ids.set(value, ids.size);
+  writer.byte(isArray ? TAG.array : TAG.object);
+  writer.varint(keys.length);
+  for (const key of keys) {
+    if (!isArray) writeString(key, writer);
+    writeTree((value as Record<string, unknown>)[key], writing, depth + 1);
+  }
+}
+
+/** An object that {@link brandOf} would call one, and none of our own classes. */
+function isPlain(value: object): boolean {
+  return (
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.prototype.toString.call(value) === '[object Object]' &&
+    !(Symbol.toStringTag in value)
+  );
 }
 
 async function fillGaps(skeleton: Uint8Array, unportable: readonly string[], gaps: Writing['gaps']): Promise<EncodedValue> {

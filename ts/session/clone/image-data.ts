@@ -7,12 +7,13 @@ import { writePlaceholder } from './unportable.ts';
 
 const widthOf = slotOf<number>('ImageData', 'width');
 const heightOf = slotOf<number>('ImageData', 'height');
+/** Both are newer than the class: without them there is one colour space and one format. */
 const colorSpaceOf = slotOf<string>('ImageData', 'colorSpace');
-/** Newer than the class: without it there is one format. */
 const pixelFormatOf = slotOf<string>('ImageData', 'pixelFormat');
 
 interface Pixels {
   readonly data: ArrayBufferView;
+  readonly colorSpace?: string;
 }
 
 /** Writes an ImageData, or its stand-in. A colour space or pixel format that has no number is not carried. */
@@ -35,7 +36,7 @@ function fieldsOf(value: object): Readonly<Record<string, unknown>> {
   return {
     width: widthOf.call(value),
     height: heightOf.call(value),
-    colorSpace: colorSpaceOf.call(value),
+    colorSpace: 'colorSpace' in value ? colorSpaceOf.call(value) : COLOR_SPACES[0],
     pixelFormat: 'pixelFormat' in value ? pixelFormatOf.call(value) : PIXEL_FORMATS[0],
     bytes: bytesOf((value as Pixels).data),
   };
@@ -45,7 +46,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-type ImageDataConstructor = new (width: number, height: number, settings: { colorSpace: string; pixelFormat?: string }) => Pixels;
+type ImageDataConstructor = new (width: number, height: number, settings?: { colorSpace: string; pixelFormat?: string }) => Pixels;
 
 /** Reads what follows the tag of an ImageData. */
 export function readImageData(reading: Reading): object {
@@ -62,14 +63,16 @@ export function readImageData(reading: Reading): object {
   return remember(reading, real ?? standIn(reading, 'ImageData', { width, height, colorSpace, pixelFormat, bytes }));
 }
 
-/** Null where the platform has no such class, colour space or format: it ignores a format it does not know. */
+/** Null where the platform has no such class, colour space or format: it ignores what it does not know. */
 function make(width: number, height: number, colorSpace: string, pixelFormat: string, bytes: Uint8Array): object | null {
   const { ImageData } = globalThis as unknown as { ImageData?: ImageDataConstructor };
   if (ImageData === undefined) return null;
   try {
-    const made = new ImageData(width, height, { colorSpace, pixelFormat });
+    // Firefox, which has no settings, takes three arguments for other ones.
+    const isPlain = colorSpace === COLOR_SPACES[0] && pixelFormat === PIXEL_FORMATS[0];
+    const made = isPlain ? new ImageData(width, height) : new ImageData(width, height, { colorSpace, pixelFormat });
     const pixels = bytesOf(made.data);
-    if (pixels.length !== bytes.length) return null;
+    if (pixels.length !== bytes.length || (made.colorSpace ?? COLOR_SPACES[0]) !== colorSpace) return null;
     pixels.set(bytes);
     return made;
   } catch {

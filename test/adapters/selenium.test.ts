@@ -1,0 +1,230 @@
+/** The Selenium driver in real Chromium under a real chromedriver, by each of its ways: what it carries, and what it says that it does not. */
+import type { Driver as ChromeDriver } from 'selenium-webdriver/chrome.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Report } from '../../ts/adapters/report.ts';
+import { type SeleniumWay, selenium } from '../../ts/adapters/selenium.ts';
+import { type RunningChromedriver, requireChromedriver, startChromedriver } from '../servers/chromedriver.ts';
+import { lookAtPage, type PageSite, seedPage, startPageSite } from './page-site.ts';
+
+const GROUP = 'capture and restore through Selenium';
+const chromedriver = requireChromedriver(GROUP);
+
+describe.skipIf(chromedriver === null)(GROUP, () => {
+  let server: RunningChromedriver;
+  let site: PageSite;
+  /** Logged in, and left as it is by every test. */
+  let first: ChromeDriver;
+  let before: Awaited<ReturnType<typeof lookAtPage>>;
+  let ownHandle: string;
+
+  beforeAll(async () => {
+    site = await startPageSite();
+    server = await startChromedriver(chromedriver!);
+    first = await server.open(true);
+    await first.get(`${site.namedOrigin}/deep/page?seed`);
+    await first.get(`${site.namedOrigin}/deep/page`);
+    await inPage(first, seedPage);
+    before = await inPage(first, lookAtPage);
+    ownHandle = await first.getWindowHandle();
+  });
+  afterAll(async () => {
+    await server?.close();
+    await site?.close();
+  });
+
+  /** What each way says of a capture, and then of a restore, with `SITE` for the origin; the requests that it makes, and the cookies that it carries. */
+  const WAYS: readonly [SeleniumWay, captured: readonly string[], restored: readonly string[], requests: number, cookies: number][] = [
+    ['devtools', ['uncarried history SITE: a state of N other history entries, if they have one, is not told by the browser'], [], 0, 7],
+    ['bidi', ['uncarried history SITE: N other history entries are not told by the browser'], [], 0, 7],
+    [
+      'devtools-cookies',
+      ['uncarried history SITE: N other history entries are not told by the browser'],
+      [
+        'altered history SITE: its entries read back differently',
+        'notice origin SITE: the site was visited 3 times: WebDriver has no other way to what is not open',
+      ],
+      3,
+      7,
+    ],
+    [
+      'webdriver',
+      [
+        'uncarried history SITE: N other history entries are not told by the browser',
+        'lost cookie app.site.localhost/ chip: it is in a partition, which WebDriver does not tell',
+        'notice cookie all: WebDriver lists the cookies of the documents that are open, and neither priority, source nor partition',
+        'notice cookie all: 4 cookies are taken for SameSite=Lax: WebDriver does not tell that from one that is not set',
+      ],
+      [
+        'lost permission SITE camera: this driver cannot set permissions',
+        'altered history SITE: its entries read back differently',
+        'notice origin SITE: the site was visited 4 times: WebDriver has no other way to what is not open',
+      ],
+      4,
+      6,
+    ],
+  ];
+
+  test.each(WAYS)(
+    'by %s, what is carried goes to another browser, and the report names the rest',
+    async (way, said, saidAfter, requests, cookies) => {
+      const permission = { permission: { name: 'camera' }, setting: 'granted', origin: site.namedOrigin };
+      await first.sendAndGetDevToolsCommand('Browser.setPermission', permission);
+      const { session, report } = await selenium(first, { way }).capture();
+      expect(await inPage(first, camera)).toBe('granted');
+      expect(session.source).toMatchObject({ tool: 'selenium' });
+      expect(session.coverage.cookies).toBe(way === 'webdriver' ? 'partial' : 'complete');
+      expect(linesOf(report)).toEqual(said);
+      expect(await first.getWindowHandle()).toBe(ownHandle);
+      expect(await inPage(first, () => '__persistentSessions' in globalThis)).toBe(false);
+
+      const second = await server.open(true);
+      const handles = await second.getAllWindowHandles();
+      site.requests.length = 0;
+      await using driver = selenium(second, { way });
+      const restored = await driver.restore(session);
+      expect(site.requests.filter((path) => path !== '/adapter.js')).toHaveLength(requests);
+      const files = 'notice fileSystem SITE: files keep no time of modification: it is that of the restore';
+      expect(linesOf(restored.report).filter((line) => line !== files)).toEqual(saidAfter);
+      expect(restored.report.counts).toMatchObject({
+        cookies,
+        localStorage: 2,
+        sessionStorage: 1,
+        databases: 1,
+        records: 4,
+        cacheEntries: 1,
+        files: 2,
+        tabs: 1,
+      });
+      expect(new Set(await second.getAllWindowHandles())).toEqual(new Set([...handles, ...restored.target.handles]));
+      const [handle] = restored.target.handles;
+      await second.switchTo().window(handle!);
+      await second.navigate().refresh();
+      const isCarried = (pair: string): boolean => way !== 'webdriver' || !pair.startsWith('chip=');
+      expect(await inPage(second, lookAtPage)).toEqual({ ...before, cookies: before.cookies.filter(isCarried) });
+      // Over BiDi it is set, and chromedriver may let go of it again.
+      if (way !== 'bidi') expect(await inPage(second, camera)).toBe(way === 'webdriver' ? 'prompt' : 'granted');
+      // Each for whom the site meant it: one for a single host stays with that host.
+      const scopes = ({ cookies: all }: Raw): string[] =>
+        all.map(({ name, domain, path, httpOnly }) => `${name} ${domain}${path} ${httpOnly}`).sort();
+      const expected = scopes(await rawCookies(first)).filter((scope) => way !== 'webdriver' || !scope.startsWith('chip '));
+      expect(scopes(await rawCookies(second))).toEqual(expected);
+      await second.quit();
+    },
+  );
+
+  test('origins that are asked for are visited by plain WebDriver, and each visit is named', async () => {
+    const handles = await first.getAllWindowHandles();
+    site.requests.length = 0;
+    const { session, report } = await selenium(first, { way: 'webdriver' }).capture({ origins: [site.origin] });
+    expect(site.requests).toContain('/robots.txt');
+    expect(report.entries.filter(({ kind }) => kind === 'origin').map(({ outcome, place }) => [outcome, place])).toEqual([
+      ['notice', site.origin],
+    ]);
+    expect(session.coverage.storage.find(({ key }) => key.origin === site.origin)).toMatchObject({ localStorage: 'complete' });
+    expect(await first.getAllWindowHandles()).toEqual(handles);
+    expect(await first.getWindowHandle()).toBe(ownHandle);
+  });
+
+  test('a frame of another site is named as not carried by plain WebDriver', async () => {
+    await inPage(first, () => void document.body.append(Object.assign(document.createElement('iframe'), { src: 'http://127.0.0.1:9/' })));
+    try {
+      const { report } = await selenium(first, { way: 'webdriver' }).capture();
+      expect(report.entries.filter(({ kind }) => kind === 'partitionedStorage').map(({ outcome, place }) => [outcome, place])).toEqual([
+        ['uncarried', 'http://127.0.0.1:9'],
+      ]);
+    } finally {
+      await inPage(first, () => document.querySelector('iframe')!.remove());
+    }
+  });
+
+  test('a window that hangs is named by plain WebDriver, which ends all the same', async () => {
+    await first.switchTo().newWindow('tab');
+    await first.get(`${site.secondOrigin}/`);
+    // Bounded, so that the next test finds a browser that answers.
+    await first.executeScript('setTimeout(() => { const until = Date.now() + 4000; while (Date.now() < until); }, 10);');
+    const hanging = await first.getWindowHandle();
+    await first.switchTo().window(ownHandle);
+    const { session, report } = await selenium(first, { way: 'webdriver' }).capture({ timeoutMs: 300 });
+    expect(session.tabs.map(({ url }) => url)).not.toContain(`${site.secondOrigin}/`);
+    expect(session.coverage).toMatchObject({ cookies: 'partial', tabs: 'partial' });
+    expect(report.entries.map(({ outcome, kind, code }) => [outcome, kind, code])).toContainEqual(['lost', 'tab', 'ADAPTER_TIMEOUT']);
+    await first.switchTo().window(hanging);
+    await first.close();
+    await first.switchTo().window(ownHandle);
+  });
+
+  test('the best way is taken, but not to a browser that has not the window', async () => {
+    expect(await selenium(first).way()).toBe('devtools');
+    const capabilities = await first.getCapabilities();
+    const told = (name: string): unknown => capabilities.get(name);
+    const { debuggerAddress } = told('goog:chromeOptions') as { debuggerAddress: string };
+    // As with a browser on another machine, whose address names something else here.
+    const elsewhere = (address: string, webSocketUrl: unknown): ChromeDriver =>
+      Object.create(first, {
+        getCapabilities: {
+          value: async () => ({
+            get: (name: string) =>
+              name === 'goog:chromeOptions' ? { debuggerAddress: address } : name === 'webSocketUrl' ? webSocketUrl : told(name),
+          }),
+        },
+        getAllWindowHandles: { value: async () => ['a window of another browser'] },
+      }) as ChromeDriver;
+    expect(await selenium(elsewhere('127.0.0.1:9', told('webSocketUrl'))).way()).toBe('bidi');
+    expect(await selenium(elsewhere(debuggerAddress, told('webSocketUrl'))).way()).toBe('bidi');
+    const plain = elsewhere('127.0.0.1:9', undefined);
+    expect(await selenium(plain).way()).toBe('devtools-cookies');
+    expect(await selenium(Object.create(plain, { sendAndGetDevToolsCommand: { value: undefined } }) as ChromeDriver).way()).toBe(
+      'webdriver',
+    );
+    await expect(selenium(plain, { way: 'bidi' }).capture()).rejects.toMatchObject({ code: 'ADAPTER_UNSUPPORTED' });
+  });
+
+  test('a session that is over is ADAPTER_DISCONNECTED', async () => {
+    const second = await server.open(false);
+    const driver = selenium(second, { way: 'webdriver' });
+    expect(await driver.way()).toBe('webdriver');
+    // The browser goes, as in a crash; then Selenium's session, too.
+    await second.sendAndGetDevToolsCommand('Browser.close', {}).catch(() => undefined);
+    await expect(driver.capture()).rejects.toMatchObject({ code: 'ADAPTER_DISCONNECTED' });
+    await expect(selenium(second).capture()).rejects.toMatchObject({ code: 'ADAPTER_DISCONNECTED' });
+    await second.quit();
+    await expect(driver.capture()).rejects.toMatchObject({ code: 'ADAPTER_DISCONNECTED' });
+  });
+
+  test('a window that is closed is not gone back to', async () => {
+    await first.switchTo().newWindow('tab');
+    await first.close();
+    const { session } = await selenium(first, { way: 'webdriver' }).capture();
+    expect(session.tabs.map(({ url }) => url)).toEqual([`${site.namedOrigin}/deep/page`]);
+    expect(await first.getWindowHandle()).toBe(ownHandle);
+  });
+
+  /** Without the entries of the history before the site: chromedriver may begin with one more. */
+  function linesOf(report: Report): string[] {
+    const told = report.entries.filter(({ reason }) => !reason.endsWith('history entries are neither http nor https'));
+    const lines = told.map(
+      ({ outcome, kind, place, reason }) => `${outcome} ${kind} ${place.replace(site.namedOrigin, 'SITE')}: ${reason}`,
+    );
+    return lines.map((line) => line.replace(/\d+ other history/, 'N other history'));
+  }
+});
+
+/** Runs in the page. */
+async function camera(): Promise<PermissionState> {
+  return (await navigator.permissions.query({ name: 'camera' })).state;
+}
+
+interface Raw {
+  readonly cookies: readonly { name: string; domain: string; path: string; httpOnly: boolean }[];
+}
+
+/** The browser's own words for its cookies. */
+async function rawCookies(driver: ChromeDriver): Promise<Raw> {
+  return (await driver.sendAndGetDevToolsCommand('Network.getAllCookies', {})) as unknown as Raw;
+}
+
+/** Runs a function of ours in the page. Its answer comes as a text: chromedriver takes no lone surrogate. */
+async function inPage<T>(driver: ChromeDriver, code: () => T): Promise<Awaited<T>> {
+  const text = await driver.executeScript<string>(`return Promise.resolve((${code})()).then((value) => JSON.stringify([value]));`);
+  return (JSON.parse(text) as [Awaited<T>])[0];
+}
