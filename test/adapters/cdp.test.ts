@@ -1,5 +1,5 @@
 import { chromium } from 'playwright-core';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { cdp } from '../../ts/adapters/cdp.ts';
 import { type Session, section } from '../../ts/session/session.ts';
 import { driverContract, type TestBrowser } from '../contract/driver.ts';
@@ -7,6 +7,7 @@ import { kindsContract } from '../contract/driver-kinds.ts';
 import { passkeysContract } from '../contract/driver-passkeys.ts';
 import { permissionsContract } from '../contract/driver-permissions.ts';
 import { workersContract } from '../contract/driver-workers.ts';
+import { type CdpContexts, startCdpContexts } from '../servers/cdp-contexts.ts';
 import { launchChromium, requireChromium } from '../servers/chromium.ts';
 
 const GROUP = 'capture and restore over CDP';
@@ -26,10 +27,19 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     };
   };
   driverContract('cdp', makeBrowser);
-  kindsContract('cdp', makeBrowser);
-  workersContract('cdp', makeBrowser);
-  permissionsContract('cdp', makeBrowser);
-  passkeysContract('cdp', makeBrowser);
+
+  let contexts: CdpContexts | null = null;
+  afterAll(() => contexts?.close());
+  /** A context of its own is as fresh as a browser, and there in no time. */
+  const makeContext = async (): Promise<TestBrowser> => {
+    contexts ??= await startCdpContexts();
+    const { context, driver } = await contexts.open();
+    return { context, driver, kill: () => Promise.reject(new Error('the browser is shared')), close: () => context.close() };
+  };
+  kindsContract('cdp', makeContext);
+  workersContract('cdp', makeContext);
+  permissionsContract('cdp', makeContext);
+  passkeysContract('cdp', makeContext);
 });
 
 describe.skipIf(requireChromium(GROUP) === null)('what lasts as long as the cdp driver', () => {

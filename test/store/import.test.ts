@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { filesystem } from '../../providers/filesystem.ts';
 import { memory } from '../../providers/memory.ts';
@@ -189,7 +189,7 @@ describe('a bad item', () => {
     // Two that are put at once have both looked before.
     const put = provider.put.bind(provider);
     provider.put = async (...call) => {
-      await setImmediate();
+      await nextTurn();
       return put(...call);
     };
     const { summary } = importMany(sessionStore(provider, options()), twice, { verify: 'header', threads: 0 });

@@ -149,7 +149,7 @@ export async function interceptPage({ session }: Pick<OpenPage<unknown>, 'sessio
       if (entry === undefined) throw new PspError('ADAPTER_PROTOCOL', 'the browser did not keep the history of a tab');
       await session.send('Page.navigateToHistoryEntry', { entryId: entry.id });
       const back = 'a tab to go back in its history';
-      await until(back, async () => (await session.send('Page.getNavigationHistory', {})).currentIndex === index);
+      await until(back, async () => (await currentIndex(session)) === index);
       // The document may be one that the browser had kept, which is never loaded: others who watch the tab would wait for that.
       const kept = (await session.send('Page.getFrameTree', {})).frameTree.frame;
       await session.send('Page.reload', {});
@@ -162,6 +162,16 @@ export async function interceptPage({ session }: Pick<OpenPage<unknown>, 'sessio
     },
     release: stop,
   };
+}
+
+/** Null while the browser puts one document in the place of another: it refuses to say then. */
+async function currentIndex(session: DevToolsSession): Promise<number | null> {
+  try {
+    return (await session.send('Page.getNavigationHistory', {})).currentIndex;
+  } catch (error) {
+    if (error instanceof PspError && error.code === 'ADAPTER_PROTOCOL') return null;
+    throw error;
+  }
 }
 
 /** The parameters of `Fetch.fulfillRequest` for an answer. */

@@ -207,8 +207,10 @@ async function measureSections(
     const identify = (sha256: string): string => JSON.stringify([sha256, kind, mediaType]);
     const known = hashes.get(section);
     const stored = known === undefined ? undefined : idOf.get(identify(known));
-    const chosen = typeof codec === 'function' ? codec({ kind, mediaType, length: section.length }) : codec;
-    const isStreamed = !keep && chosen === 'none' && section.stream !== undefined;
+    const choose = (): Codec | 'none' => (typeof codec === 'function' ? codec({ kind, mediaType, length: section.length }) : codec);
+    // The caller is asked for what is written, and for what might be streamed before it is known whether it is.
+    const early = stored === undefined && !keep && section.stream !== undefined ? choose() : null;
+    const isStreamed = early === 'none';
     const content = stored === undefined && !isStreamed ? await section.bytes() : null;
     const sha256 = known ?? (content === null ? await hashOf(section) : sha256Hex(content));
     hashes.set(section, sha256);
@@ -216,6 +218,7 @@ async function measureSections(
     reference.$section = id;
     if (stored !== undefined || idOf.get(identify(sha256)) !== undefined) continue;
     idOf.set(identify(sha256), id);
+    const chosen = early ?? choose();
     const compressed = chosen === 'none' || content === null ? null : await compress(content, chosen);
     const rawLength = content === null ? section.length : content.length;
     const length = rules.sectionLength(compressed === null ? rawLength : compressed.length);
