@@ -67,7 +67,7 @@ export async function subject(): Promise<Subject> {
       'Times are per session (1 ms: 1,000 sessions a second), in an import of as many as the case says into an empty store; opening the store counts, making and removing its ' +
       "folder does not. Everything is on the disk when it counts as done. `full` decodes and validates, sealed sessions are opened first; `hashes` checks each section's; " +
       `\`header\` reads the header. Clear ones are stored clear, sealed ones as they are. ` +
-      'Those rows have the default number of threads, which is none until an import has been at it for a tenth of a second, and then one for each processor but one; ' +
+      'Those rows have the default number of threads, which is none until an import has looked at 300 items and for a tenth of a second, and then one for each processor but one; ' +
       'those that say so have no thread but their own. A thread is kept for ten seconds for the next import; `the first` starts its threads anew, so their start and the ' +
       'compiling of their program count. ' +
       `\`${BASELINE}\` opens AES-GCM, JSON.parse, the same validator, Base64, SHA-256 of ` +

@@ -17,8 +17,7 @@ const { outputFiles } = buildSync({
   format: 'iife',
   target: 'es2022',
   charset: 'ascii',
-  minifyWhitespace: true,
-  minifySyntax: true,
+  minify: true,
   legalComments: 'none',
 });
 const script = outputFiles[0]?.text.trim() ?? '';

@@ -83,11 +83,11 @@ const LAYERS: readonly Layer[] = [
     packages: [],
   },
   // Sessions on disk: Node's file system, under an entry of its own.
-  { name: 'file', places: ['ts/file.ts'], layers: BELOW_ENTRY, packages: ['node:'] },
+  { name: 'file', places: ['ts/file.ts', 'ts/file/'], layers: BELOW_ENTRY, packages: ['node:'] },
   {
     name: 'cli',
     places: ['ts/cli/'],
-    layers: ['entry', 'providers', 'lmdb', 'redis', 's3', 'cloudflare-kv', ...BELOW_ENTRY],
+    layers: ['entry', 'file', 'providers', 'lmdb', 'redis', 's3', 'cloudflare-kv', ...BELOW_ENTRY],
     packages: ['node:'],
   },
   { name: 'assembly', places: ['assembly/'], layers: [], packages: [] },

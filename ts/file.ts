@@ -1,63 +1,140 @@
 /**
  * Sessions that are larger than memory, to a file and from one (Node, Deno, Bun): contents leave the process as they are captured, and are read as they are
- * restored. The file is a blob of the packed framing, in the clear: it holds every secret of the session, so it is made for its owner alone.
+ * restored. With keys the file is a sealed blob; without, a blob of the packed framing in the clear, which holds every secret of the session. Either is made
+ * for its owner alone.
  */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { CaptureOptions, CaptureResult, Driver, RestoreOptions, RestoreResult } from './adapters/driver.ts';
+import { planBlob, writePlan } from './blob/encode.ts';
 import { type BlobSource, openBlob } from './blob/source.ts';
-import { writeBlob } from './blob/stream.ts';
-import type { SectionSink } from './session/section-sink.ts';
-import type { Section, Session } from './session/session.ts';
+import type { SealContext } from './envelope/context.ts';
+import { isSealed } from './envelope/header.ts';
+import { openRanges } from './envelope/range.ts';
+import { sealStream } from './envelope/stream.ts';
+import type { KeySource } from './envelope/wrap.ts';
+import { PspError } from './errors.ts';
+import { OWNER_ONLY, readAt, readUpTo, writeAll } from './file/handle.ts';
+import { openSpool } from './file/spool.ts';
+import { sectionsOf } from './session/document.ts';
+import { piecesOf, type SectionSink } from './session/section-sink.ts';
+import type { Session } from './session/session.ts';
 
-const OWNER_ONLY = 0o600;
+export { openSpool, type Spool } from './file/spool.ts';
+
+/** How a session file is sealed, and opened again. */
+export interface SessionFileOptions {
+  /** What it is sealed for, or opened with. Absent or null: a file in the clear. */
+  readonly keys?: KeySource | readonly KeySource[] | null;
+  /** For whom and what it is sealed, as `seal` takes it. Default: nothing, as `psp` does for loose files. */
+  readonly context?: SealContext;
+}
+
+/** Sizes of a session in a file. */
+export interface WrittenFile {
+  /** Of the blob, before it is sealed. */
+  readonly blobBytes: number;
+  readonly fileBytes: number;
+}
 
 /** What was written, and what the capture says about itself. */
-export interface CapturedFile {
+export interface CapturedFile extends WrittenFile {
   readonly id: string;
-  readonly fileBytes: number;
   readonly report: CaptureResult['report'];
 }
 
 /**
- * Captures into a file at `path`, which is replaced when all of it is written. Memory does not grow with what IndexedDB, caches and private files hold. Two
- * files stand beside it meanwhile; they are gone afterwards, unless the process is killed.
+ * Captures into a file at `path`, which is replaced when all of it is written. Memory does not grow with what IndexedDB, caches and private files hold.
  *
- * @throws what the driver throws, and the errors of the file system as they are (`code: 'ENOSPC'` and so on).
+ * Meanwhile contents lie in a spool beside it (`openSpool`), and then the new file under the name `<path>.<random>.unfinished`. Both are gone when this ends. A
+ * process that is killed leaves no spool, and an unfinished file only where it was writing that: a part of the sealed file, or of the clear one without keys.
+ *
+ * @throws what the driver throws, `sealStream` for the keys, and the errors of the file system as they are (`code: 'ENOSPC'` and so on).
  */
-export async function captureToFile(driver: Driver<unknown>, path: string, options: CaptureOptions = {}): Promise<CapturedFile> {
-  // Names of their own: what a process that was killed left behind is in nobody's way.
-  const own = `${path}.${crypto.randomUUID()}`;
-  const unfinished = `${own}.unfinished`;
-  const spool = await openSpool(`${own}.spool`);
+export async function captureToFile(
+  driver: Driver<unknown>,
+  path: string,
+  { keys = null, context = {}, ...options }: CaptureOptions & SessionFileOptions = {},
+): Promise<CapturedFile> {
+  const spool = await openSpool(`${path}.${crypto.randomUUID()}.spool`);
   try {
-    const { session, report } = await driver.capture({ ...options, sink: spool.sink });
-    const file = await open(unfinished, 'wx', OWNER_ONLY);
-    let fileBytes: number;
-    try {
-      fileBytes = await writeBlob(session, (chunk) => writeAll(file, chunk), { framing: 'packed' });
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(unfinished, path);
-    return { id: session.id, fileBytes, report };
+    const { signal } = options;
+    const { session, report } = await driver.capture({ ...options, sink: signal === undefined ? spool.sink : until(signal, spool.sink) });
+    const written = await writeSessionFile(session, path, { keys, context, ...(signal === undefined ? {} : { signal }) });
+    return { id: session.id, ...written, report };
   } finally {
     await spool.close();
+  }
+}
+
+/** A sink that takes no further piece once the signal is given: to a driver a content is one step, and may be large. */
+function until(signal: AbortSignal, sink: SectionSink): SectionSink {
+  return {
+    async begin(mediaType) {
+      const { write, ...rest } = await sink.begin(mediaType);
+      return {
+        ...rest,
+        async write(bytes) {
+          signal.throwIfAborted();
+          await write(bytes);
+        },
+      };
+    },
+  };
+}
+
+/**
+ * Writes a session into a file at `path`, which is replaced when all of it is written. Each section is read twice, and is never whole in memory where it has a
+ * `stream`. `signal` ends it between two pieces, with its reason.
+ *
+ * @throws as `writeBlob` and `sealStream`, and the errors of the file system as they are.
+ */
+export async function writeSessionFile(
+  session: Session,
+  path: string,
+  { keys = null, context = {}, signal }: SessionFileOptions & { readonly signal?: AbortSignal } = {},
+): Promise<WrittenFile> {
+  const plan = await planBlob(session, { framing: 'packed' }, false);
+  const blob = writePlan(plan);
+  const pieces = keys === null ? blob : sealStream(blob, keys, context, { plaintextBytes: plan.length });
+  // A name of its own: what a process that was killed left behind is in nobody's way.
+  const unfinished = `${path}.${crypto.randomUUID()}.unfinished`;
+  try {
+    const fileBytes = await writeNew(unfinished, pieces, signal);
+    await rename(unfinished, path);
+    return { blobBytes: plan.length, fileBytes };
+  } finally {
     await rm(unfinished, { force: true });
   }
 }
 
+async function writeNew(path: string, pieces: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<number> {
+  const file = await open(path, 'wx', OWNER_ONLY);
+  try {
+    let fileBytes = 0;
+    for await (const piece of pieces) {
+      signal?.throwIfAborted();
+      await writeAll(file, piece);
+      fileBytes += piece.length;
+    }
+    await file.sync();
+    return fileBytes;
+  } finally {
+    await file.close();
+  }
+}
+
 /**
- * Restores the session of a file that `captureToFile` wrote, or of any other blob. Memory grows as there.
+ * Restores the session of a file that `captureToFile` wrote, or of any other blob. Memory grows as there. A content that was damaged is an entry of the report
+ * where it was to be restored (`BLOB_SECTION_HASH`, `ENVELOPE_TAMPERED`); `openSessionFile` and `verify` tell it before the browser is touched.
  *
- * @throws as {@link openSessionFile} and the driver; `BLOB_SECTION_HASH` for a content that was damaged is an entry of the report where it was to be restored.
+ * @throws as {@link openSessionFile} and the driver.
  */
 export async function restoreFromFile<Target>(
   driver: Driver<Target>,
   path: string,
-  options: RestoreOptions = {},
+  { keys = null, context = {}, ...options }: RestoreOptions & SessionFileOptions = {},
 ): Promise<RestoreResult<Target>> {
-  const { session, close } = await openSessionFile(path);
+  const { session, close } = await openSessionFile(path, { keys, context });
   try {
     return await driver.restore(session, options);
   } finally {
@@ -68,121 +145,56 @@ export async function restoreFromFile<Target>(
 /** A session whose contents are read from its file when they are asked for. */
 export interface SessionFile {
   readonly session: Session;
-  /** Nothing can be read of the sections after it. */
+  /** Reads every content once, with one piece in memory at a time. Rejects as their `bytes()` do, at the first that is damaged. */
+  verify(): Promise<void>;
+  /** Wipes the key. Nothing can be read of the sections after it. */
   close(): Promise<void>;
 }
 
-/** Opens the blob in a file. @throws as `openBlob` does, and the errors of the file system as they are. */
-export async function openSessionFile(path: string): Promise<SessionFile> {
+/**
+ * Opens the session in a file: a blob in the clear, or with `keys` a sealed one, whose data key is unlocked once.
+ *
+ * Of a sealed file the length, the header and state of the session, and the beginning and the end of the file are authentic when this resolves; a content is
+ * when it has been read. Content is read anew whenever it is asked for, and verified each time: by the seal, or in the clear by the hash in the header, which
+ * tells damage and not malice. A file that is replaced meanwhile (by a rename, as `captureToFile` does) stays what it was for whoever has it open.
+ *
+ * @throws as `openBlob` and `openRanges` do; `KEY_MISSING` for a sealed file without `keys`, `ENVELOPE_NOT_SEALED` for a clear one with `keys`; and the errors
+ * of the file system as they are.
+ */
+export async function openSessionFile(path: string, { keys = null, context = {} }: SessionFileOptions = {}): Promise<SessionFile> {
   const file = await open(path, 'r');
+  let wipe = (): void => undefined;
+  const close = (): Promise<void> => {
+    wipe();
+    return file.close();
+  };
   try {
     const { size } = await file.stat();
-    const source: BlobSource = { length: size, read: (offset, length) => readAt(file, offset, length) };
-    return { session: await openBlob(source), close: () => file.close() };
+    let source: BlobSource;
+    if (keys === null) {
+      source = await clearSource(file, size);
+    } else {
+      const sealed = await openRanges((offset, length) => readUpTo(file, offset, length), keys, context, { sealedBytes: size });
+      wipe = () => sealed.close();
+      source = { length: sealed.plaintextBytes as number, read: (offset, length) => sealed.read(offset, offset + length) };
+    }
+    const session = await openBlob(source);
+    return { session, verify: () => readAll(session), close };
   } catch (error) {
-    await file.close();
+    await close();
     throw error;
   }
 }
 
-/** A file for the contents of one capture. */
-export interface Spool {
-  readonly sink: SectionSink;
-  /** Closes and removes the file: its sections cannot be read after that. */
-  close(): Promise<void>;
+async function clearSource(file: FileHandle, length: number): Promise<BlobSource> {
+  if (isSealed(await readUpTo(file, 0, 4))) throw new PspError('KEY_MISSING', 'session file: it is sealed, and no keys were given');
+  return { length, read: (offset, byteLength) => readAt(file, offset, byteLength) };
 }
 
-/** Bytes that lie together in a spool. */
-interface Extent {
-  readonly offset: number;
-  length: number;
-}
-
-/** Makes a spool at `path`, where no file may be. Its owner alone can read it. @throws the errors of the file system as they are. */
-export async function openSpool(path: string): Promise<Spool> {
-  const file = await open(path, 'wx+', OWNER_ONLY);
-  let end = 0;
-  let turn: Promise<unknown> = Promise.resolve();
-  /** Contents come from several places at once; each piece goes to the end of the file in its turn. */
-  const append = (bytes: Uint8Array): Promise<number> => {
-    const mine = turn.then(async () => {
-      const offset = end;
-      await writeAll(file, bytes, offset);
-      end += bytes.length;
-      return offset;
-    });
-    turn = mine.catch(() => undefined);
-    return mine;
-  };
-  const sink: SectionSink = {
-    async begin(mediaType) {
-      const extents: Extent[] = [];
-      return {
-        async write(bytes) {
-          const offset = await append(bytes);
-          const last = extents.at(-1);
-          if (last !== undefined && last.offset + last.length === offset) last.length += bytes.length;
-          else extents.push({ offset, length: bytes.length });
-        },
-        end: async () => spooled(file, extents, mediaType),
-        // What was written stays unused until the spool is removed.
-        async abort() {
-          extents.length = 0;
-        },
-      };
-    },
-  };
-  return {
-    sink,
-    async close() {
-      await file.close();
-      await rm(path, { force: true });
-    },
-  };
-}
-
-function spooled(file: FileHandle, extents: readonly Extent[], mediaType: string): Section {
-  const length = extents.reduce((sum, extent) => sum + extent.length, 0);
-  return {
-    mediaType,
-    length,
-    async bytes() {
-      const whole = new Uint8Array(length);
-      let at = 0;
-      for (const { offset, length: part } of extents) {
-        await readInto(file, whole.subarray(at, at + part), offset);
-        at += part;
-      }
-      return whole;
-    },
-    async *stream() {
-      for (const { offset, length: part } of extents) {
-        for (let at = 0; at < part; at += PIECE_BYTES) yield await readAt(file, offset + at, Math.min(PIECE_BYTES, part - at));
-      }
-    },
-  };
-}
-
-const PIECE_BYTES = 256 * 1024;
-
-async function readAt(file: FileHandle, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  await readInto(file, bytes, offset);
-  return bytes;
-}
-
-/** A read may give less than was asked for. */
-async function readInto(file: FileHandle, room: Uint8Array, offset: number): Promise<void> {
-  for (let at = 0; at < room.length; ) {
-    const { bytesRead } = await file.read(room, at, room.length - at, offset + at);
-    if (bytesRead === 0) throw new Error('the file is shorter than it was');
-    at += bytesRead;
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number | null = null): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, offset === null ? null : offset + at);
-    at += bytesWritten;
+async function readAll(session: Session): Promise<void> {
+  for (const section of sectionsOf(session).keys()) {
+    for await (const _piece of piecesOf(section)) {
+      // Reading is what checks it.
+    }
   }
 }

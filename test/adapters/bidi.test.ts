@@ -58,6 +58,7 @@ describe.skipIf(requireFirefox(GROUP) === null)(GROUP, () => {
   driverContract('bidi', makeBrowser, {
     'no request reaches the site in a capture of origins that are not open, nor in a restore':
       'a cookie of Firefox names no port, so origins of its own are named below',
+    'pages that are opened to read and write storage are shown to nobody': 'WebDriver opens none that are not',
     'cookies keep every attribute: unset SameSite, priority, source, partitions, host-only and domain':
       'it sets and looks by the DevTools protocol; Firefox has cookies of its own below',
     'names and values of any UTF-16, hidden keys and the key generator survive':
@@ -207,12 +208,23 @@ describe.skipIf(requireFirefox(GROUP) === null)(GROUP, () => {
         worker.requests.length = 0;
         const { session, report } = await first.driver.capture({ origins: [worker.origin] });
         expect(session.storage[0]!.localStorage).toEqual([['kept', 'yes']]);
-        expect(report.entries.map(({ outcome, kind }) => [outcome, kind])).toEqual([['uncarried', 'serviceWorker']]);
-        const tab = { id: 't', url: `${worker.origin}/page`, sessionStorage: [] };
-        const restored = await first.driver.restore({ ...session, tabs: [tab] });
-        expect(restored.report.entries.map(({ outcome, kind, code }) => [outcome, kind, code])).toEqual([
-          ['lost', 'tab', 'ADAPTER_UNSUPPORTED'],
+        expect(report.entries.map(({ outcome, kind, place }) => [outcome, kind, place])).toEqual([
+          ['uncarried', 'permission', worker.origin],
+          ['uncarried', 'serviceWorker', worker.origin],
         ]);
+        const tab = { id: 't', url: `${worker.origin}/page`, sessionStorage: [] };
+        // One that only was there before: the rest of its history is opened without it.
+        const [home, behind, next] = [{ url: `${site.origin}/login` }, { url: tab.url }, { url: `${site.origin}/login?next` }];
+        const other = { id: 'o', url: next.url, sessionStorage: [], history: { index: 2, entries: [home, behind, next] } };
+        site.resetCounters();
+        const restored = await first.driver.restore({ ...session, tabs: [tab, other] });
+        expect(restored.report.entries.map(({ outcome, kind, place, code }) => [outcome, kind, place, code])).toEqual([
+          ['lost', 'tab', worker.origin, 'ADAPTER_UNSUPPORTED'],
+          ['lost', 'history', site.origin, 'ADAPTER_UNSUPPORTED'],
+        ]);
+        expect(site.requests).toEqual([]);
+        const there = await restoredTab(first.context, next.url);
+        expect(await there.evaluate('() => history.length')).toBe(2);
         expect(restored.report.counts.localStorage).toBe(1);
         // The browser itself looks for a newer worker, a moment after the page was loaded.
         expect(worker.requests.filter((path) => path !== '/worker.js')).toEqual([]);

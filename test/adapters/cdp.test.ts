@@ -1,4 +1,3 @@
-import { chromium } from 'playwright-core';
 import { afterAll, describe, expect, test } from 'vitest';
 import { cdp } from '../../ts/adapters/cdp.ts';
 import { type Session, section } from '../../ts/session/session.ts';
@@ -13,29 +12,29 @@ import { launchChromium, requireChromium } from '../servers/chromium.ts';
 const GROUP = 'capture and restore over CDP';
 
 describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
-  const makeBrowser = async (): Promise<TestBrowser> => {
-    const browser = await launchChromium();
-    const connected = await chromium.connectOverCDP(browser.cdpUrl);
+  let contexts: CdpContexts | null = null;
+  afterAll(() => contexts?.close());
+  /** A context of its own is as fresh as a browser, and there in no time. What a browser has without any is what the tests of `psp` capture and restore. */
+  const makeContext = async (): Promise<TestBrowser> => {
+    contexts ??= await startCdpContexts();
+    const shared = contexts;
+    const { context, driver } = await shared.open();
+    let isKilled = false;
     return {
-      context: connected.contexts()[0]!,
-      driver: cdp(browser.cdpUrl),
-      kill: async () => process.kill(browser.pid, 'SIGKILL') as unknown as undefined,
+      context,
+      driver,
+      async kill() {
+        isKilled = true;
+        shared.kill();
+      },
       async close() {
-        await connected.close();
-        await browser.close();
+        if (!isKilled) return context.close();
+        await shared.close();
+        contexts = null;
       },
     };
   };
-  driverContract('cdp', makeBrowser);
-
-  let contexts: CdpContexts | null = null;
-  afterAll(() => contexts?.close());
-  /** A context of its own is as fresh as a browser, and there in no time. */
-  const makeContext = async (): Promise<TestBrowser> => {
-    contexts ??= await startCdpContexts();
-    const { context, driver } = await contexts.open();
-    return { context, driver, kill: () => Promise.reject(new Error('the browser is shared')), close: () => context.close() };
-  };
+  driverContract('cdp', makeContext);
   kindsContract('cdp', makeContext);
   workersContract('cdp', makeContext);
   permissionsContract('cdp', makeContext);

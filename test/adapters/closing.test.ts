@@ -22,6 +22,7 @@ function refusingPort(endsAfterMs: number): ChromiumPort<string> {
     lasting: null,
     pages: refuse,
     newPage: refuse,
+    hiddenPage: refuse,
     isClosed: () => closed,
   };
 }
@@ -30,6 +31,7 @@ describe('a browser that shuts down while it is asked', () => {
   const steps: readonly [string, (port: ChromiumPort<string>) => Promise<unknown>][] = [
     ['pages', (port) => port.pages()],
     ['newPage', (port) => port.newPage()],
+    ['hiddenPage', (port) => port.hiddenPage(5_000)],
     ['reading the cookies', (port) => port.browser.send('Storage.getCookies', {})],
   ];
   test.each(steps)('%s: a refusal just before the end is ADAPTER_DISCONNECTED', async (_, step) => {

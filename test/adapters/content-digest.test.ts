@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ContentDigest } from '../../ts/adapters/page/digest.ts';
+import { ContentDigest } from '../../ts/adapters/content-digest.ts';
 
 function digestOf(bytes: Uint8Array, cuts: readonly number[] = []): string {
   const digest = new ContentDigest();

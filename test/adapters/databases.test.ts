@@ -6,17 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { captureDatabases, clearDatabases, restoreDatabases } from '../../ts/adapters/databases.ts';
+import { captureDatabases, clearDatabases } from '../../ts/adapters/databases.ts';
 import type { Standing } from '../../ts/adapters/intercept.ts';
 import { Operation } from '../../ts/adapters/operation.ts';
 import { enterWorld } from '../../ts/adapters/page-world.ts';
 import { playwright } from '../../ts/adapters/playwright.ts';
+import { restoreDatabases } from '../../ts/adapters/restored-databases.ts';
 import { PspError } from '../../ts/errors.ts';
 import { captureToFile, restoreFromFile } from '../../ts/file.ts';
 import { decodeValue } from '../../ts/session/clone/decode.ts';
-import { readRecords } from '../../ts/session/clone/records.ts';
+import { RECORDS_MEDIA_TYPE, RecordWriter, readRecords } from '../../ts/session/clone/records.ts';
 import { memorySink } from '../../ts/session/section-sink.ts';
-import type { Database } from '../../ts/session/session.ts';
+import { type Database, section } from '../../ts/session/session.ts';
 import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
 
 const GROUP = 'databases of many records';
@@ -62,7 +63,7 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
   };
   /** The page's own realm, as a driver without DevTools has it. */
   const standIn = async (page: Page): Promise<Standing> => {
-    const world = await enterWorld((code, args) => page.evaluate(`(${code}).apply(null, ${JSON.stringify(args)})`), 'a page');
+    const world = enterWorld((code, args) => page.evaluate(`(${code}).apply(null, ${JSON.stringify(args)})`), 'a page');
     return { session: null, world, storageKey: '' };
   };
   const operationOf = (timeoutMs = 15_000): Operation => new Operation({ isClosed: () => false }, { timeoutMs });
@@ -187,8 +188,42 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     const wanted: Database[] = ['held', 'other'].map((name) => ({ name, version: 1, stores: [] }));
     expect(await restoreDatabases(operation, at, 'here', wanted, false)).toMatchObject({ databases: 1 });
     expect(operation.entries.at(-1)).toMatchObject({ outcome: 'lost', place: 'here held' });
+    // It is another's: what could not be written is not removed either.
+    expect(await page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name).sort())).toEqual(['held', 'other']);
     await page.context().close();
   });
+
+  test.each([
+    ['in one call', 20],
+    ['in pieces', 4500],
+  ])(
+    'written %s: what the database refuses, what reads back otherwise and what nobody sent is told, and costs no other database',
+    async (_, count) => {
+      const page = await openPage();
+      const at = await standIn(page);
+      const restoreOne = async (database: Database) => {
+        const operation = operationOf();
+        const restored = await restoreDatabases(operation, at, 'here', [database], false);
+        return { ...restored, entries: operation.entries.map(({ outcome, place, reason }) => [outcome, place, reason]) };
+      };
+      const wanted = (name: string, mailOf = (i: number) => `m${i}`): Database => mailDatabase(name, count, mailOf);
+      const last = count - 1;
+      expect(await restoreOne(wanted('twice', (i) => (i === last ? 'm3' : `m${i}`)))).toEqual({
+        databases: 0,
+        records: last,
+        entries: [['lost', 'here twice/list', `record ${last}: ConstraintError`]],
+      });
+      await page.evaluate(tamper, { mail: `m${last - 1}`, key: last - 2 });
+      const differs = (name: string) => ({
+        databases: 0,
+        records: 0,
+        entries: [['altered', `here ${name}/list`, 'its records read back differently']],
+      });
+      for (const name of ['other value', 'one more', 'other key']) expect(await restoreOne(wanted(name))).toEqual(differs(name));
+      expect(await restoreOne(wanted('right'))).toEqual({ databases: 1, records: count, entries: [] });
+      await page.context().close();
+    },
+  );
 
   test('a value whose encoding throws costs its own record only', async () => {
     const page = await openPage();
@@ -252,6 +287,27 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     await Promise.all([page.context().close(), to.close()]);
   });
 });
+
+/** A database of one store, in which no two records may have the same `mail`; their keys are their numbers. */
+function mailDatabase(name: string, recordCount: number, mailOf: (i: number) => string): Database {
+  const writer = new RecordWriter();
+  for (let i = 0; i < recordCount; i++) writer.add(i, { mail: mailOf(i) });
+  const indexes = [{ name: 'mail', keyPath: 'mail', unique: true, multiEntry: false }];
+  const records = section(writer.take(), RECORDS_MEDIA_TYPE);
+  return { name, version: 1, stores: [{ name: 'list', keyPath: null, autoIncrement: false, indexes, recordCount, records }] };
+}
+
+/** Runs in the page: a store that keeps another value than it is given, one that keeps one record more, and one that keeps it under another key. */
+function tamper({ mail, key }: { mail: string; key: number }): void {
+  const { put } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.put = function (this: IDBObjectStore, value: { mail: string }, at: IDBValidKey) {
+    const { name } = this.transaction.db;
+    if (value.mail !== mail) return put.call(this, value, at);
+    if (name === 'other value') return put.call(this, { mail: `${mail}, altered` }, at);
+    if (name === 'one more') put.call(this, { mail: 'of nobody' }, key + 0.5);
+    return put.call(this, value, name === 'other key' ? key + 0.5 : at);
+  };
+}
 
 /** Runs in the page. */
 async function seedMany(): Promise<void> {

@@ -7,7 +7,7 @@ import { bidiVisitor, newUserContext, visitedContext } from '../site/bidi-visito
 import { compareCells, describeDifferences } from '../site/cell.ts';
 import { type HardSite, startHardSite } from '../site/server.ts';
 import { readFidelityPage, renderPage } from '../site/table.ts';
-import { lookAtSite, lookAway, seedSite, tabAddresses, type VisitedTab } from '../site/visit.ts';
+import { DECISIONS, lookAtSite, lookAway, seedSite, tabAddresses, type VisitedTab } from '../site/visit.ts';
 
 const GROUP = 'fidelity of Firefox on the hard site';
 
@@ -29,6 +29,9 @@ describe.skipIf(requireFirefox(GROUP) === null || !hasOpenssl(GROUP))(GROUP, { t
 
   test('over BiDi every cell that differs is named', async () => {
     const first = await newUserContext(connection);
+    for (const [name, state] of DECISIONS) {
+      await connection.send('permissions.setPermission', { descriptor: { name }, state, origin: site.alpha, userContext: first });
+    }
     const { tabs, cells } = await seedSite(site, bidiVisitor(connection, first));
     const seen = await lookAtSite(site, bidiVisitor(connection, first), tabs);
     const before = [...cells, ...seen.cells];

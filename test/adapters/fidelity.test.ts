@@ -3,21 +3,29 @@
  * fails when the page says otherwise. `PSP_FIDELITY=all` measures every column, the peers' too; without it the others stay as the page has them. The page says how
  * to write it anew.
  */
-import { type Browser, type BrowserContext, type CDPSession, chromium } from 'playwright-core';
+import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core';
 import { connect, type Browser as PuppeteerBrowser, type BrowserContext as PuppeteerContext } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CdpDriver, cdp } from '../../ts/adapters/cdp.ts';
 import type { Driver } from '../../ts/adapters/driver.ts';
 import { playwright } from '../../ts/adapters/playwright.ts';
 import { puppeteer } from '../../ts/adapters/puppeteer.ts';
-import type { ReportEntry } from '../../ts/adapters/report.ts';
+import type { Report, ReportEntry } from '../../ts/adapters/report.ts';
 import { hasOpenssl } from '../servers/certificate.ts';
 import { CHROMIUM_FLAGS, launchChromium, type RunningChromium, requireChromium } from '../servers/chromium.ts';
 import { type Cell, type Compared, compareCells, describeDifferences } from '../site/cell.ts';
-import { contextId, decidePermissions, lookAtCookieStore, playwrightVisitor, restoredTabs } from '../site/playwright-visitor.ts';
+import {
+  contextId,
+  decidePermissions,
+  lookAtCookieStore,
+  playwrightVisitor,
+  restoredTabs,
+  visitedPage,
+} from '../site/playwright-visitor.ts';
 import { type HardSite, startHardSite } from '../site/server.ts';
 import { type Column, readFidelityPage, renderPage } from '../site/table.ts';
-import { lookAtSite, lookAway, seedSite } from '../site/visit.ts';
+import { lookAtSite, lookAway, seedSite, tabAddresses, type VisitedTab } from '../site/visit.ts';
+import { bundleAdapter } from './page-site.ts';
 
 const GROUP = 'fidelity on the hard site';
 const path = requireChromium(GROUP);
@@ -164,6 +172,45 @@ describe.skipIf(path === null || !hasOpenssl(GROUP))(GROUP, { timeout: TIMEOUT_M
     }
   });
 
+  test.runIf(isWhole)('by the pages themselves, each for its own origin', async () => {
+    const adapter = await bundleAdapter();
+    const blank = (origin: string): string => `${origin}/by-itself`;
+    const entries: ReportEntry[] = [];
+    const { one, two, tls } = tabAddresses(site);
+    const open = [one, two, tls].map((url) => source.context.pages().find((page) => page.url() === url)!);
+    const texts: string[] = [];
+    const passing = [site.sub, site.beta, site.gamma];
+    for (const at of [...open, ...passing]) {
+      const page = typeof at === 'string' ? await source.context.newPage() : at;
+      if (typeof at === 'string') await page.goto(blank(at));
+      const { text, report } = await (await loadAdapter(page, adapter)).evaluate(() => ours.capture());
+      texts.push(text);
+      entries.push(...report.entries);
+      if (typeof at === 'string') await page.close();
+    }
+    const context = await looking.newContext();
+    const restored: Page[] = [];
+    for (const [index, origin] of [site.alpha, site.alpha, site.tls, ...passing].entries()) {
+      const page = await context.newPage();
+      await page.goto(blank(origin));
+      site.resetRequests();
+      const { report } = await (await loadAdapter(page, adapter)).evaluate((text) => ours.restore(text), texts[index]!);
+      // The browser asks for an icon of the page when it likes.
+      expect(site.requests.filter((path) => !path.endsWith('/favicon.ico'))).toEqual([]);
+      entries.push(...report.entries);
+      restored.push(page);
+    }
+    for (const page of restored.splice(3)) await page.close();
+    const [tabOne, tabTwo, tabTls] = restored.map(visitedPage) as [VisitedTab, VisitedTab, VisitedTab];
+    const tabs = { one: tabOne, two: tabTwo, tls: tabTls };
+    const { cells } = await lookAtSite(site, playwrightVisitor(context), tabs);
+    const away = await lookAway(site, tabs, false);
+    await context.close();
+    // How the browser holds cookies no page is shown.
+    const seen = source.cells.filter(({ group }) => group !== 'cookies, as the browser holds them');
+    expectNoSilence(judge('the page itself', { ...source, cells: seen }, [...cells, ...away], entries));
+  });
+
   // Last: what stops a peer is taken out of the source.
   test.runIf(isWhole)('what the peers carry of it', async () => {
     const peer = async (name: string, context: BrowserContext): Promise<void> => {
@@ -201,6 +248,19 @@ describe.skipIf(path === null || !hasOpenssl(GROUP))(GROUP, { timeout: TIMEOUT_M
     await expect(renderPage(readFidelityPage(), columns)).toMatchFileSnapshot('../../docs/fidelity.md');
   });
 });
+
+/** What the module script leaves for us: see `page-site.ts`. */
+declare const ours: {
+  capture(): Promise<{ text: string; report: Report }>;
+  restore(text: string): Promise<{ report: Report }>;
+};
+
+/** Puts the in-page adapter into a page, as a module script of its own. */
+async function loadAdapter(page: Page, adapter: string): Promise<Page> {
+  await page.addScriptTag({ type: 'module', content: adapter });
+  await page.waitForFunction(() => 'ours' in globalThis);
+  return page;
+}
 
 /** What makes `storageState` throw, or gives what no JSON can hold: a database without a name, and values that are deep or hold themselves. */
 async function removePoison(context: BrowserContext): Promise<void> {

@@ -180,6 +180,8 @@ function seen(): unknown {
 }
 
 async function go(tab: Page, by: number, url: string): Promise<void> {
+  // The connection that looks on may still hear of the restore's own loading.
+  await expect.poll(() => tab.evaluate(() => document.readyState)).toBe('complete');
   // By the page's own means, and not before the call has its answer.
   await tab.evaluate((steps) => void setTimeout(() => history.go(steps)), by);
   await tab.waitForURL(url, { waitUntil: 'commit' });

@@ -47,9 +47,9 @@ describe.skipIf(requireFirefox(GROUP) === null)(GROUP, () => {
     expect(report.counts).toMatchObject({ cookies: 4, localStorage: 2, sessionStorage: 1, records: 4, cacheEntries: 1, files: 2, tabs: 1 });
     const told = (of: Report): string[] => of.entries.map(({ outcome, kind, reason }) => `${outcome} ${kind}: ${reason}`);
     expect(told(report)).toEqual([
-      'notice cookie: script is shown no HttpOnly cookies, and none of other hosts and paths',
+      'notice cookie: script is shown no HttpOnly cookies, none of other hosts and paths, and neither priority nor source of the others',
       'notice origin: script sees its own origin only',
-      'notice tab: script sees its own tab only',
+      'notice tab: script sees its own tab only, and no frames in shadow trees',
       ...Array(4).fill(
         'altered cookie: script is told its name and value alone: it is taken for a session cookie of this host and of path /',
       ),

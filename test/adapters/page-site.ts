@@ -83,7 +83,9 @@ export async function startPageSite(): Promise<PageSite> {
         'wide=7; Path=/; Domain=site.localhost; SameSite=Lax',
       ]);
     }
-    response.end(PAGE);
+    // A frame in the page, with whatever address; that may hold one itself.
+    const frame = searchParams.get('frame');
+    response.end(frame === null ? PAGE : `${PAGE}<iframe src="${frame}"></iframe>`);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -76,9 +76,9 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
       tabs: 1,
     });
     expect(sayings(report)).toEqual([
-      'notice cookie: script is shown no HttpOnly cookies, and none of other hosts and paths',
+      'notice cookie: script is shown no HttpOnly cookies, none of other hosts and paths, and neither priority nor source of the others',
       'notice origin: script sees its own origin only',
-      'notice tab: script sees its own tab only',
+      'notice tab: script sees its own tab only, and no frames in shadow trees',
       'notice cookie: 1 cookies are taken for SameSite=Lax: script is not told whether a site has set that or nothing',
       'uncarried history: 2 other history entries are not told by the browser',
     ]);
@@ -306,6 +306,42 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     };
     expect(await inFrame(site.secondOrigin)).toBe('PspError ADAPTER_UNSUPPORTED');
     expect(await inFrame(site.origin)).toBe(1);
+  });
+
+  test('frames of other origins, and those inside them, are named with what script is told of where they are', async () => {
+    const inner = `${site.secondOrigin}/?frame=${encodeURIComponent('http://127.0.0.2:9/')}`;
+    const below = `${site.secondOrigin}/?frame=${encodeURIComponent(`${site.origin}/`)}`;
+    const page = await openPage('/');
+    await page.evaluate(
+      async (sources) => {
+        const sandboxed = Object.assign(document.createElement('iframe'), { src: '/', sandbox: 'allow-scripts' });
+        const own = Object.assign(document.createElement('iframe'), { srcdoc: '<iframe></iframe>' });
+        const foreign = sources.map((src) => Object.assign(document.createElement('iframe'), { src }));
+        const sent = Object.assign(document.createElement('iframe'), { name: 'sent' });
+        const loaded = (frame: HTMLIFrameElement): Promise<unknown> =>
+          new Promise((resolve) => {
+            frame.onload = resolve;
+          });
+        const all = [sandboxed, own, ...foreign].map(loaded);
+        document.body.append(sandboxed, own, ...foreign, sent);
+        // Where it has gone, its element does not say.
+        all.push(loaded(sent));
+        open(sources[0], 'sent');
+        await Promise.all(all);
+      },
+      [inner, below],
+    );
+    const { report } = await captureIn(page);
+    const told = report.entries.filter(({ kind }) => kind === 'partitionedStorage').map(({ outcome, place }) => `${outcome} ${place}`);
+    expect(new Set(told)).toEqual(
+      new Set([
+        `uncarried ${site.secondOrigin} inside ${site.origin}`,
+        `uncarried ${site.origin} below another site`,
+        `uncarried a frame whose origin script is not told inside ${site.secondOrigin} inside ${site.origin}`,
+        `uncarried a frame whose origin script is not told inside ${site.origin}`,
+        `uncarried a frame whose origin script is not told inside a frame inside ${site.origin}`,
+      ]),
+    );
   });
 
   test('a capture that was called off ends with the reason of its signal', async () => {

@@ -210,6 +210,17 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     }
   });
 
+  test('a cookie that was there keeps its age: where that puts it before one of its name which it should follow, the report names that', async () => {
+    const host = cookieOf('order.example', 'pair', 'of the host');
+    const wide: Cookie = { ...cookieOf('order.example', 'pair', 'of the domain'), hostOnly: false };
+    expect((await restore(sessionOf([], [wide]))).entries).toEqual([]);
+    const report = await restore(sessionOf([], [host, wide]));
+    expect(report.counts.cookies).toBe(2);
+    expect(report.entries.map(({ outcome, kind, place }) => [outcome, kind, place])).toEqual([
+      ['altered', 'cookie', 'order.example/ pair'],
+    ]);
+  });
+
   test('a tab is opened for what is chosen of its sessionStorage', async () => {
     const origin = 'https://tab.example';
     const key = { origin, topLevelSite: null };

@@ -38,7 +38,10 @@ describe.skipIf(chromedriver === null)(GROUP, () => {
     ['bidi', ['uncarried history SITE: N other history entries are not told by the browser'], [], 0, 7],
     [
       'devtools-cookies',
-      ['uncarried history SITE: N other history entries are not told by the browser'],
+      [
+        'uncarried history SITE: N other history entries are not told by the browser',
+        'notice partitionedStorage all: frames in shadow trees are not seen by script, which is what WebDriver looks with',
+      ],
       [
         'altered history SITE: its entries read back differently',
         'notice origin SITE: the site was visited 3 times: WebDriver has no other way to what is not open',
@@ -50,9 +53,12 @@ describe.skipIf(chromedriver === null)(GROUP, () => {
       'webdriver',
       [
         'uncarried history SITE: N other history entries are not told by the browser',
+        'notice partitionedStorage all: frames in shadow trees are not seen by script, which is what WebDriver looks with',
         'lost cookie app.site.localhost/ chip: it is in a partition, which WebDriver does not tell',
         'notice cookie all: WebDriver lists the cookies of the documents that are open, and neither priority, source nor partition',
+        'notice cookie all: 1 cookies may expire up to a second later than is told: WebDriver has whole seconds',
         'notice cookie all: 4 cookies are taken for SameSite=Lax: WebDriver does not tell that from one that is not set',
+        'notice cookie app.site.localhost/ __Host-own: it is taken for one that is in no partition: WebDriver does not tell, and it is HttpOnly',
       ],
       [
         'lost permission SITE camera: this driver cannot set permissions',
@@ -101,8 +107,7 @@ describe.skipIf(chromedriver === null)(GROUP, () => {
       await second.navigate().refresh();
       const isCarried = (pair: string): boolean => way !== 'webdriver' || !pair.startsWith('chip=');
       expect(await inPage(second, lookAtPage)).toEqual({ ...before, cookies: before.cookies.filter(isCarried) });
-      // Over BiDi it is set, and chromedriver may let go of it again.
-      if (way !== 'bidi') expect(await inPage(second, camera)).toBe(way === 'webdriver' ? 'prompt' : 'granted');
+      expect(await inPage(second, camera)).toBe(way === 'webdriver' ? 'prompt' : 'granted');
       // Each for whom the site meant it: one for a single host stays with that host.
       const scopes = ({ cookies: all }: Raw): string[] =>
         all.map(({ name, domain, path, httpOnly }) => `${name} ${domain}${path} ${httpOnly}`).sort();
@@ -125,15 +130,54 @@ describe.skipIf(chromedriver === null)(GROUP, () => {
     expect(await first.getWindowHandle()).toBe(ownHandle);
   });
 
-  test('a frame of another site is named as not carried by plain WebDriver', async () => {
-    await inPage(first, () => void document.body.append(Object.assign(document.createElement('iframe'), { src: 'http://127.0.0.1:9/' })));
+  test('frames of other sites, and those inside them, are named as not looked into by plain WebDriver', async () => {
+    const below = `${site.secondOrigin}/?frame=${encodeURIComponent(`${site.namedOrigin}/`)}`;
+    await inPage(
+      first,
+      async (src) => {
+        const frame = Object.assign(document.createElement('iframe'), { src });
+        await new Promise((resolve) => {
+          frame.onload = resolve;
+          document.body.append(frame);
+        });
+      },
+      below,
+    );
     try {
-      const { report } = await selenium(first, { way: 'webdriver' }).capture();
-      expect(report.entries.filter(({ kind }) => kind === 'partitionedStorage').map(({ outcome, place }) => [outcome, place])).toEqual([
-        ['uncarried', 'http://127.0.0.1:9'],
+      const { session, report } = await selenium(first, { way: 'webdriver' }).capture();
+      const framed = report.entries.filter(({ kind }) => kind === 'partitionedStorage');
+      expect(framed.map(({ outcome, place }) => [outcome, place])).toEqual([
+        ['notice', 'all'],
+        ['uncarried', `${site.secondOrigin} inside ${site.namedOrigin}`],
+        ['uncarried', `${site.namedOrigin} below another site`],
       ]);
+      expect(session.coverage.tabs).toBe('partial');
     } finally {
       await inPage(first, () => document.querySelector('iframe')!.remove());
+    }
+  });
+
+  test('cookies of one name are captured in their order by plain WebDriver, which lists them in none', async () => {
+    const names = ['p', 'q', 'r', 's', 't', 'u'];
+    const lines = names.flatMap((name, index) => {
+      const pair = [`${name}=host; Path=/`, `${name}=domain; Path=/; Domain=site.localhost`];
+      return index % 2 === 0 ? pair : pair.reverse();
+    });
+    const setAll = (fields: readonly string[]): void => {
+      // biome-ignore lint/suspicious/noDocumentCookie: as a site sets them.
+      for (const field of fields) document.cookie = field;
+    };
+    await inPage(first, setAll, lines);
+    try {
+      const { session } = await selenium(first, { way: 'webdriver' }).capture();
+      const order = names.map((name) => session.cookies.filter((cookie) => cookie.name === name).map(({ value }) => value));
+      expect(order).toEqual(names.map((_, index) => (index % 2 === 0 ? ['host', 'domain'] : ['domain', 'host'])));
+    } finally {
+      await inPage(
+        first,
+        setAll,
+        lines.map((line) => `${line}; Max-Age=0`),
+      );
     }
   });
 
@@ -224,7 +268,8 @@ async function rawCookies(driver: ChromeDriver): Promise<Raw> {
 }
 
 /** Runs a function of ours in the page. Its answer comes as a text: chromedriver takes no lone surrogate. */
-async function inPage<T>(driver: ChromeDriver, code: () => T): Promise<Awaited<T>> {
-  const text = await driver.executeScript<string>(`return Promise.resolve((${code})()).then((value) => JSON.stringify([value]));`);
+async function inPage<T, A extends readonly unknown[]>(driver: ChromeDriver, code: (...args: A) => T, ...args: A): Promise<Awaited<T>> {
+  const call = `(${code}).apply(null, ${JSON.stringify(args)})`;
+  const text = await driver.executeScript<string>(`return Promise.resolve(${call}).then((value) => JSON.stringify([value]));`);
   return (JSON.parse(text) as [Awaited<T>])[0];
 }

@@ -14,7 +14,7 @@ class Tabs {
 
   readonly port = {
     isClosed: () => false,
-    newPage: async () => {
+    workPage: async () => {
       this.opened++;
       return {
         intercept: async () => ({ stand: async ({ origin }: StorageKey) => ({ storageKey: origin }) as Standing }),

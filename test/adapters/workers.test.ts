@@ -119,6 +119,11 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     // Only a first party's worker is started for us.
     expect(again.report.entries).toMatchObject([{ outcome: 'lost', kind: 'serviceWorker', code: 'ADAPTER_UNSUPPORTED' }]);
     expect(again.session.coverage.storage).toMatchObject([{ key, serviceWorkers: 'partial' }]);
+    // Where nothing tells of the partition, the browser tells that there is a worker.
+    const apart = await driver.capture({ cookieOrigins: false });
+    expect(apart.report.entries.filter(({ place }) => place.startsWith(widget))).toMatchObject([
+      { outcome: 'lost', kind: 'serviceWorker', place: `${widget} /` },
+    ]);
   });
 
   test('scripts that are no list, and a worker that fails, are named and cost no other worker', async () => {

@@ -145,6 +145,16 @@ describe('a section of the packed framing', () => {
     await expect(section!.bytes()).rejects.toMatchObject({ code: 'BLOB_SECTION_HASH' });
   });
 
+  test('a bit between two sections shows in the stream of the one before it, and in its bytes', async () => {
+    const { whole } = largeSession(700_001);
+    const blob = await encodeSession(whole, { framing: 'packed' });
+    expect(blob[blob.length - 1]).toBe(0);
+    blob[blob.length - 1] = 1;
+    const [section] = sectionsOf(await openBlob(new Source(blob))).keys();
+    await expect(collect(section!)).rejects.toMatchObject({ code: 'BLOB_MALFORMED' });
+    await expect(section!.bytes()).rejects.toMatchObject({ code: 'BLOB_MALFORMED' });
+  });
+
   test('what a codec packed is read as a whole', async () => {
     const { whole } = largeSession(100_000);
     const blob = await encodeSession(whole, { framing: 'packed', codec: 'gzip' });

@@ -8,7 +8,7 @@ import { peek } from '../../ts/envelope/peek.ts';
 import { seal } from '../../ts/envelope/seal.ts';
 import { flip } from '../envelope/fixture.ts';
 import { freshFolder, makeFolder, makeSession, removeFolder } from './fixture.ts';
-import { expectFailure, psp, type RunOptions } from './run.ts';
+import { expectFailure, pspHere as psp, psp as pspAlone, type RunOptions } from './run.ts';
 
 const BEFORE = 'as it was';
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
@@ -52,6 +52,20 @@ test('the files of this table are good as they are', async () => {
     const file = join(folder, name);
     expect(await psp(['inspect', file], WITH_KEY)).toMatchObject({ status: 0, stderr: '' });
     expect(await psp(['restore', file, '--playwright-state', join(folder, 'exported.json')], WITH_KEY)).toMatchObject({ status: 0 });
+  }
+});
+
+test('a process of its own says the same', async () => {
+  const [file, none] = [join(folder, 'sealed.psp'), join(folder, 'none.psp')];
+  for (const args of [
+    ['inspect', file],
+    ['inspect', file, '--json'],
+    ['validate', file],
+    ['inspect', none],
+    ['inspect', '--none'],
+    ['--help'],
+  ]) {
+    for (const options of [{}, WITH_KEY, { cwd: folder }]) expect(await psp(args, options)).toEqual(await pspAlone(args, options));
   }
 });
 

@@ -9,7 +9,7 @@ import { formatKey, formatMacKey, generateKey, generateMacKey } from '../../ts/e
 import type { Session } from '../../ts/session/session.ts';
 import { PLAIN_COOKIE } from '../session/plain-cookie.ts';
 import { freshFolder } from './fixture.ts';
-import { expectFailure, psp, type Run } from './run.ts';
+import { expectFailure, pspHere as psp, type Run } from './run.ts';
 
 const KEY = formatKey(generateKey('home'));
 const WITH_KEY = { env: { PSP_KEY: KEY } };

@@ -15,7 +15,7 @@ import { keyOf } from '../envelope/fixture.ts';
 import { blobOf, idsOf, sealedItem, storedIds, validSession } from '../store/import-fixture.ts';
 import { KEY } from '../store/store-fixture.ts';
 import { freshFolder } from './fixture.ts';
-import { builtProgram, expectFailure, psp, type Run } from './run.ts';
+import { builtProgram, expectFailure, pspHere as psp, type Run } from './run.ts';
 
 const MAC = new MacKey('mac', new Uint8Array(32).fill(3));
 let folder: string;

@@ -21,7 +21,7 @@ import { formatKeyRing } from '../../ts/envelope/keyring-text.ts';
 import { seal } from '../../ts/envelope/seal.ts';
 import { makeFolder, removeFolder } from './fixture.ts';
 import { expectNoSecret, findSecrets, plantSecret } from './leak.ts';
-import { psp, pspAtTerminal, type Run, type RunOptions } from './run.ts';
+import { pspHere as psp, pspAtTerminal, type Run, type RunOptions } from './run.ts';
 
 const [OLD, NEW, LOST] = [generateKey('old'), generateKey('new'), generateKey('lost')];
 const MAC = generateMacKey('mac');

@@ -8,12 +8,12 @@ import { KeyRing } from '../../ts/envelope/keyring.ts';
 import { formatKeyRing, parseKeyRing } from '../../ts/envelope/keyring-text.ts';
 import { seal } from '../../ts/envelope/seal.ts';
 import { freshFolder } from './fixture.ts';
-import { builtProgram, expectFailure, psp, pspAtTerminal, type Run, run } from './run.ts';
+import { builtProgram, expectFailure, psp, pspAtTerminal, pspHere, type Run, run } from './run.ts';
 
 const PASSPHRASE = 'correct horse battery';
 
 async function done(args: readonly string[], options = {}): Promise<Run> {
-  const result = await psp(args, options);
+  const result = await pspHere(args, options);
   expect(result).toMatchObject({ status: 0, stderr: '' });
   return result;
 }
@@ -77,8 +77,8 @@ describe('a ring in a file', () => {
     const { stdout } = await done(['key', 'list', '--key-file', ring, '--passphrase-file', passphrase, '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ keys: [{ kid: 'one' }, { kid: 'two' }] });
     const before = readFileSync(ring);
-    expectFailure(await psp(['key', 'new', '--ring', ring], { env: { PSP_PASSPHRASE: 'another' } }), 'KEY_WRONG');
-    expectFailure(await psp(['key', 'new', '--ring', ring]), 'KEY_MISSING');
+    expectFailure(await pspHere(['key', 'new', '--ring', ring], { env: { PSP_PASSPHRASE: 'another' } }), 'KEY_WRONG');
+    expectFailure(await pspHere(['key', 'new', '--ring', ring]), 'KEY_MISSING');
     expect(readFileSync(ring)).toEqual(before);
   });
 
@@ -105,7 +105,7 @@ describe('a ring in a file', () => {
     const now = Date.now();
     writeFileSync(ring, formatKeyRing(KeyRing.of(generateKey('one'), now).add(generateKey('two'), now)));
     const before = readFileSync(ring);
-    expectFailure(await psp(args(ring)), code);
+    expectFailure(await pspHere(args(ring)), code);
     expect(readFileSync(ring)).toEqual(before);
     expect(readdirSync(join(ring, '..'))).toEqual(['ring.json']);
   });
@@ -113,7 +113,8 @@ describe('a ring in a file', () => {
   test('is changed by one psp at a time: of several at once none is lost', async () => {
     const ring = join(freshFolder(), 'ring.json');
     await done(['key', 'new', '--ring', ring, '--name', 'first']);
-    await Promise.all(['a', 'b', 'c'].map((name) => done(['key', 'new', '--ring', ring, '--name', name])));
+    const runs = await Promise.all(['a', 'b', 'c'].map((name) => psp(['key', 'new', '--ring', ring, '--name', name])));
+    for (const { status } of runs) expect(status).toBe(0);
     expect(Object.keys(states(ring)).sort()).toEqual(['a', 'b', 'c', 'first']);
   });
 });
@@ -124,7 +125,7 @@ describe('a key file', () => {
     await done(['key', 'new', '-o', file, '--name', 'home'], { env: {} });
     const before = readFileSync(file, 'utf8');
     expect(parseKey(before).kid).toBe('home');
-    expectFailure(await psp(['key', 'new', '-o', file]), 'FILE_WRITE');
+    expectFailure(await pspHere(['key', 'new', '-o', file]), 'FILE_WRITE');
     expect(readFileSync(file, 'utf8')).toBe(before);
     const typed = await pspAtTerminal(
       ['key', 'new', '-o', `${file}.sealed`, '--passphrase-prompt'],
@@ -143,7 +144,7 @@ describe('a key file', () => {
     const file = join(freshFolder(), 'mac');
     await done(['key', 'new', '--mac', '-o', file, '--name', 'scrub']);
     expect(parseMacKey(readFileSync(file, 'utf8')).kid).toBe('scrub');
-    expectFailure(await psp(['key', 'list', '--key-file', file]), 'KEY_MALFORMED');
+    expectFailure(await pspHere(['key', 'list', '--key-file', file]), 'KEY_MALFORMED');
   });
 
   test('two passphrases that differ make no file', async () => {
@@ -191,7 +192,7 @@ describe('where a key comes from', () => {
       ['-o', 'own'],
       ['-o', 'mac', '--mac'],
     ])
-      expect(await psp(['key', 'new', ...args, ...sealed], { cwd: folder })).toMatchObject({ status: 0 });
+      expect(await pspHere(['key', 'new', ...args, ...sealed], { cwd: folder })).toMatchObject({ status: 0 });
     const keys = ['--key-file', 'own', '--mac-key-file', 'mac', '--passphrase-fd', '3'];
     const tagged = await withFds(folder, '3< <(cat passphrase)', ['seal', 'key', '-o', 'out', '--tag', 'tag', ...keys]);
     expect(tagged).toMatchObject({ status: 0, stderr: '' });
@@ -220,7 +221,7 @@ describe('where a key comes from', () => {
     writeFileSync(join(folder, 'bytes'), Uint8Array.of(0xff, 0xfe, 0x80));
     mkdirSync(join(folder, 'folder'));
     const before = readdirSync(folder);
-    expectFailure(await psp(['seal', 'key', '-o', 'out', ...options], { cwd: folder }), code);
+    expectFailure(await pspHere(['seal', 'key', '-o', 'out', ...options], { cwd: folder }), code);
     expect(readdirSync(folder)).toEqual(before);
   });
 
@@ -246,7 +247,7 @@ describe('where a key comes from', () => {
     const ring = JSON.parse(formatKeyRing(KeyRing.of(key, Date.now()))) as { keys: { kcv: string }[] };
     ring.keys[0]!.kcv = '0'.repeat(16);
     for (const text of [formatMacKey(generateMacKey('home')), formatMacKey(deriveMacKey(key)), JSON.stringify(ring), '{}', '{']) {
-      expectFailure(await psp(['verify', file], { env: { PSP_KEY: text } }), 'KEY_MALFORMED');
+      expectFailure(await pspHere(['verify', file], { env: { PSP_KEY: text } }), 'KEY_MALFORMED');
     }
   });
 });

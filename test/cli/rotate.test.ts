@@ -11,7 +11,7 @@ import { seal } from '../../ts/envelope/seal.ts';
 import type { StorageProvider } from '../../ts/provider.ts';
 import { contentOf, expectAllOn, fill, keysOf, NEW, OLD, promoted, revoked, snapshot } from '../store/rotation-fixture.ts';
 import { freshFolder } from './fixture.ts';
-import { builtProgram, expectFailure, psp, type Run } from './run.ts';
+import { builtProgram, expectFailure, pspHere as psp, type Run } from './run.ts';
 
 let folder: string;
 let provider: StorageProvider;

@@ -2,7 +2,7 @@
  * The built programs as people run them: child processes with an environment that the test chooses, ended by their id when they take too
  * long, everything they print collected. A terminal comes from `script` of util-linux.
  */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, fork, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
@@ -38,6 +38,53 @@ export function builtProgram(name: string): string {
 /** Runs `psp` with `args`. */
 export function psp(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   return run(process.execPath, [builtProgram('ts/cli/psp.js'), ...args], options);
+}
+
+/**
+ * Runs `psp` as `psp()` does, but each call in the same process, which has loaded it before: for what a verb reads, writes and says, where it is not the process
+ * that is asked about. Calls wait for one another. With something on standard input it is `psp()`.
+ */
+export function pspHere(args: readonly string[], options: RunOptions = {}): Promise<Run> {
+  if (options.stdin !== undefined) return psp(args, options);
+  const result = lastCall.then(() => call(args, options));
+  lastCall = result.catch(() => undefined);
+  return result;
+}
+
+let host: ChildProcess | null = null;
+let lastCall: Promise<unknown> = Promise.resolve();
+
+function call(args: readonly string[], { env = {}, cwd = process.cwd(), timeoutMs = 60_000 }: RunOptions): Promise<Run> {
+  host ??= startHost();
+  const child = host;
+  return new Promise((resolve, reject) => {
+    const stop = (reason: string): void => {
+      child.kill('SIGKILL');
+      host = null;
+      reject(new Error(reason));
+    };
+    const timer = setTimeout(() => stop(`psp was ended after ${timeoutMs} ms`), timeoutMs);
+    const onExit = (): void => stop('psp ended its process');
+    child.once('exit', onExit);
+    child.once('message', (result: Run) => {
+      clearTimeout(timer);
+      child.off('exit', onExit);
+      resolve(result);
+    });
+    child.send({ args, env: environment(env), cwd });
+  });
+}
+
+/** It ends with this process, whose channel it listens to. */
+function startHost(): ChildProcess {
+  const path = fileURLToPath(new URL('host.mjs', import.meta.url));
+  const child = fork(path, [builtProgram('ts/cli/psp.js')], {
+    execArgv: ['--no-warnings'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  child.unref();
+  child.channel?.unref();
+  return child;
 }
 
 /** Runs any program to its end. Rejects when it cannot be started or takes longer than its time limit. */
@@ -83,9 +130,13 @@ export function expectFailure(run: Run, code: string): void {
   });
 }
 
-function start(command: string, args: readonly string[], { env = {}, cwd }: RunOptions): ChildProcessWithoutNullStreams {
+function environment(added: Readonly<Record<string, string>>): Record<string, string> {
   const inherited = INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
-  const child = spawn(command, args, { env: { ...Object.fromEntries(inherited), ...env }, ...(cwd === undefined ? {} : { cwd }) });
+  return { ...Object.fromEntries(inherited), ...added };
+}
+
+function start(command: string, args: readonly string[], { env = {}, cwd }: RunOptions): ChildProcessWithoutNullStreams {
+  const child = spawn(command, args, { env: environment(env), ...(cwd === undefined ? {} : { cwd }) });
   // A program that ends before it has read everything is no failure of the test.
   child.stdin.on('error', () => undefined);
   return child;

@@ -9,7 +9,7 @@ import { peek } from '../../ts/envelope/peek.ts';
 import { seal } from '../../ts/envelope/seal.ts';
 import { flip } from '../envelope/fixture.ts';
 import { freshFolder } from './fixture.ts';
-import { expectFailure, psp, pspAtTerminal, type Run } from './run.ts';
+import { expectFailure, pspHere as psp, pspAtTerminal, type Run } from './run.ts';
 
 const KEY = generateKey('home');
 const MAC = generateMacKey('scrub');

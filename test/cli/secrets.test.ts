@@ -20,7 +20,7 @@ import type { Session } from '../../ts/session/session.ts';
 import { requireChromium } from '../servers/chromium.ts';
 import { type Browser, makeFolder, removeFolder, startBrowser, startRelay } from './fixture.ts';
 import { expectNoSecret, findSecrets, plantSecret } from './leak.ts';
-import { psp, pspAtTerminal, type Run, type RunOptions } from './run.ts';
+import { pspHere as psp, pspAtTerminal, type Run, type RunOptions } from './run.ts';
 
 const GROUP = 'secrets in what the psp command prints';
 

@@ -95,6 +95,17 @@ export function driverContract(name: string, makeBrowser: () => Promise<TestBrow
       expect(site.requests).toEqual([]);
     });
 
+    test('pages that are opened to read and write storage are shown to nobody', async () => {
+      const first = await loggedIn();
+      for (const page of first.context.pages()) await page.goto('about:blank');
+      const opened: unknown[] = [];
+      first.context.on('page', (page) => opened.push(page));
+      const { session } = await first.driver.capture();
+      expect(session.storage.map(({ key }) => key.origin)).toEqual([site.origin]);
+      await first.driver.restore({ ...session, tabs: [] });
+      expect(opened).toEqual([]);
+    });
+
     test('cookies keep every attribute: unset SameSite, priority, source, partitions, host-only and domain', async () => {
       const cookies = [
         { name: 'host', value: '1', domain: 'app.example', path: '/', secure: false, httpOnly: true },
@@ -261,14 +272,14 @@ export function driverContract(name: string, makeBrowser: () => Promise<TestBrow
     test('a page that hangs loses its sessionStorage only: its origin is read beside it', async () => {
       const first = await loggedIn();
       const page = first.context.pages().find((candidate) => candidate.url().startsWith(site.origin))!;
-      // Bounded, so that a failing test leaves no spinning process behind.
-      void page
-        .evaluate(() => {
+      // Bounded, so that a failing test leaves no spinning process behind. The answer is on its way when it begins.
+      await page.evaluate(() => {
+        setTimeout(() => {
           const until = Date.now() + 30_000;
           while (Date.now() < until);
-        })
-        .catch(() => undefined);
-      const { session, report } = await first.driver.capture({ timeoutMs: 2000 });
+        });
+      });
+      const { session, report } = await first.driver.capture({ timeoutMs: 3000 });
       const lost = report.entries.filter(({ outcome }) => outcome === 'lost');
       expect(lost.map(({ kind, place, code }) => ({ kind, place, code }))).toEqual([
         { kind: 'sessionStorage', place: site.origin, code: 'ADAPTER_TIMEOUT' },

@@ -188,7 +188,7 @@ class Run {
   }
 
   private valuesOf(member: Member, units: SequenceUnits): number[] {
-    return Array.from(units, (unit) => (this.world.unit === 'text' ? unit : member.values[unit]!));
+    return this.world.unit === 'text' ? [...units] : Array.from(units, (unit) => member.values[unit]!);
   }
 
   private join(member: Member, other: Member): string | null {
@@ -348,11 +348,27 @@ class Run {
 
 /** The one thing that all of them are; throws where they are not. */
 function same<Value>(what: string, values: readonly Value[]): Value {
-  const [first] = values;
-  const shown = canonical(first);
+  const first = values[0] as Value;
   for (const value of values)
-    if (canonical(value) !== shown) throw new Error(`${what} differ: ${shown.slice(0, 400)} and ${canonical(value).slice(0, 400)}`);
-  return first as Value;
+    if (!isSame(first, value)) throw new Error(`${what} differ: ${canonical(first).slice(0, 400)} and ${canonical(value).slice(0, 400)}`);
+  return first;
+}
+
+/** Whether two plain values say the same; a view and an array of equal numbers do. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (!isRow(a) || !isRow(b)) {
+    const keys = Object.keys(a) as (keyof typeof a)[];
+    return isRow(a) === isRow(b) && keys.length === Object.keys(b).length && keys.every((key) => key in b && isSame(a[key], b[key]));
+  }
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at] && !isSame(a[at], b[at])) return false;
+  return true;
+}
+
+function isRow(value: object): value is ArrayLike<unknown> {
+  return Array.isArray(value) || ArrayBuffer.isView(value);
 }
 
 function canonical(value: unknown): string {

@@ -9,6 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { encodeContext } from '../../ts/envelope/context.ts';
 import { derive, LABELS, type Purpose } from '../../ts/envelope/derive.ts';
 import {
+  activeEngine,
   type Opened,
   open,
   openSealed,
@@ -43,16 +44,18 @@ const BLOB: OracleBlob = {
 afterEach(() => useEngine(null));
 
 describe('nonce reuse, and 2^32 random nonces', () => {
-  it('20,000 seals repeat no blob id, no wrap salt and no payload salt', () => {
+  it('thousands of seals repeat no blob id, no wrap salt and no payload salt', () => {
     const seen = new Set<string>();
-    for (let round = 0; round < 20_000; round++) {
+    // The second run of this file, with noble, is about noble; the randomness is the same.
+    const rounds = activeEngine().sync === 'noble' ? 4000 : 20_000;
+    for (let round = 0; round < rounds; round++) {
       const sealed = Buffer.from(sealSync(new Uint8Array(0), KEY));
       seen
         .add(sealed.toString('latin1', 8, 24))
         .add(sealed.toString('latin1', 83, 107))
         .add(sealed.toString('latin1', 187, 211));
     }
-    expect(seen.size).toBe(60_000);
+    expect(seen.size).toBe(3 * rounds);
   });
 
   it('equal chunks of one plaintext, and equal plaintexts, have nothing in common', async () => {

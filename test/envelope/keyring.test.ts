@@ -215,7 +215,7 @@ describe('the text of a key ring', () => {
   });
 
   it('can be sealed like any bytes: with a passphrase, and opened again', async () => {
-    const passphrase = new Passphrase('correct horse battery staple', { kdf: KDF_DEFAULTS['pbkdf2-sha256'] });
+    const passphrase = new Passphrase('correct horse battery staple', { kdf: KDF_DEFAULTS.argon2id });
     const sealed = await seal(new TextEncoder().encode(TEXT), passphrase);
     for (const key of [B, C, D]) expect(Buffer.from(sealed).includes(Buffer.from(secretOf(key)))).toBe(false);
     const ring = parseKeyRing(new TextDecoder().decode(await open(sealed, passphrase)));

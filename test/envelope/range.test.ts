@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openRange, type ReadRange, type SealStreamOptions, sealStream } from '../../ts/envelope/envelope.ts';
+import { openRange, openRanges, type ReadRange, type SealStreamOptions, sealStream } from '../../ts/envelope/envelope.ts';
 import { codeOf, flip, keyOf, plaintextOf } from './fixture.ts';
 
 const KEY = keyOf('key-1', 1);
@@ -105,5 +105,82 @@ describe('a range', () => {
     expect((await openRange(read, KEY, CONTEXT, 0, 1, { minRevision: 5 })).length).toBe(1);
     const silent = reader(await sealed(PLAINTEXT, {}));
     expect(await codeOf(() => openRange(silent.read, KEY, CONTEXT, 0, 1, { minRevision: 0 }))).toBe('ENVELOPE_ROLLBACK');
+  });
+});
+
+describe('ranges of a blob that is opened once', () => {
+  it.each(SHAPES)('are the bytes that slices would be, with one look at the header (%j)', async (options) => {
+    const blob = await sealed(PLAINTEXT, options);
+    const { read, reads } = reader(blob);
+    const ranges = await openRanges(read, KEY, CONTEXT, { sealedBytes: blob.length });
+    expect(ranges).toMatchObject({ kid: 'key-1', plaintextBytes: 200_000, attributes: options.attributes ?? {} });
+    const places = [0, 16_383, 16_384, 100_000, 199_999, 200_000, 300_000];
+    for (const start of places) {
+      for (const end of places.filter((place) => place >= start)) {
+        expect(Buffer.compare(await ranges.read(start, end), PLAINTEXT.subarray(start, end))).toBe(0);
+      }
+    }
+    expect(reads.filter(([offset]) => offset === 0)).toEqual([[0, HEADER_READ]]);
+    // The last chunk, before anything is asked for.
+    expect(reads[options.attributes === undefined ? 1 : 2]![0]).toBe(FRONT + 12 * 16_400);
+  });
+
+  it('end where a full last chunk does, and where there is nothing', async () => {
+    for (const length of [0, 1, 16_384, 2 * 16_384]) {
+      for (const options of [{}, { plaintextBytes: length }]) {
+        const blob = await sealed(PLAINTEXT.subarray(0, length), options);
+        const ranges = await openRanges(reader(blob).read, KEY, CONTEXT, { sealedBytes: blob.length });
+        expect(ranges.plaintextBytes).toBe(length);
+        expect(Buffer.compare(await ranges.read(0, length + 5), PLAINTEXT.subarray(0, length))).toBe(0);
+      }
+    }
+  });
+
+  it.each(SHAPES)('are refused where the blob is cut, extended or changed at its end (%j)', async (options) => {
+    const blob = await sealed(PLAINTEXT, options);
+    const codeAt = (bytes: Uint8Array, sealedBytes = bytes.length): Promise<unknown> =>
+      codeOf(() => openRanges(reader(bytes).read, KEY, CONTEXT, { sealedBytes }));
+    for (const length of [FRONT + 10, FRONT + 5 * 16_400, FRONT + 5 * 16_400 + 100, blob.length - 1]) {
+      expect(await codeAt(blob.subarray(0, length))).toMatch(/^ENVELOPE_(TRUNCATED|TAMPERED)$/);
+    }
+    for (const more of [1, 100, 16_400]) expect(await codeAt(Buffer.concat([blob, new Uint8Array(more)]))).toBe('ENVELOPE_TAMPERED');
+    expect(await codeAt(flip(blob, blob.length - 1))).toBe('ENVELOPE_TAMPERED');
+    // A place that says another length than it has.
+    expect(await codeAt(blob, blob.length + 1)).toMatch(/^ENVELOPE_(TRUNCATED|TAMPERED)$/);
+    expect(await codeAt(blob, 3)).toBe('ENVELOPE_TRUNCATED');
+  });
+
+  it.each(SHAPES)('of a chunk that was changed, or is that of an older blob, are refused whenever they are read (%j)', async (options) => {
+    const blob = await sealed(PLAINTEXT, options);
+    const older = await sealed(PLAINTEXT, options);
+    const place = Uint8Array.from(blob);
+    const ranges = await openRanges(reader(place).read, KEY, CONTEXT, { sealedBytes: blob.length });
+    const fourth = FRONT + 3 * 16_400;
+    place.set(older.subarray(fourth, fourth + 16_400), fourth);
+    expect(await codeOf(() => ranges.read(16_384 * 3, 16_384 * 3 + 200))).toBe('ENVELOPE_TAMPERED');
+    expect((await ranges.read(100_000, 100_100)).length).toBe(100);
+    place.set(blob.subarray(fourth, fourth + 16_400), fourth);
+    expect((await ranges.read(16_384 * 3, 16_384 * 3 + 200)).length).toBe(200);
+  });
+
+  it('of unknown length are proven to end only where the length of the blob was given', async () => {
+    const blob = await sealed(PLAINTEXT, {});
+    expect((await openRanges(reader(blob).read, KEY, CONTEXT)).plaintextBytes).toBeNull();
+    const cut = await openRanges(reader(blob.subarray(0, FRONT + 5 * 16_400)).read, KEY, CONTEXT);
+    expect((await cut.read(0, 10)).length).toBe(10);
+  });
+
+  it('open as a blob does, and are closed', async () => {
+    const blob = await sealed(PLAINTEXT, { attributes: { revision: 5 } });
+    const { read } = reader(blob);
+    expect(await codeOf(() => openRanges(read, keyOf('other', 1), CONTEXT))).toBe('KEY_UNKNOWN');
+    expect(await codeOf(() => openRanges(read, KEY, {}))).toBe('ENVELOPE_CONTEXT');
+    expect(await codeOf(() => openRanges(read, KEY, CONTEXT, { minRevision: 6 }))).toBe('ENVELOPE_ROLLBACK');
+    for (const sealedBytes of [-1, 0.5, Number.NaN])
+      await expect(openRanges(read, KEY, CONTEXT, { sealedBytes })).rejects.toThrow(RangeError);
+    const ranges = await openRanges(read, KEY, CONTEXT, { minRevision: 5 });
+    await expect(ranges.read(4, 3)).rejects.toThrow(RangeError);
+    ranges.close();
+    await expect(ranges.read(0, 1)).rejects.toThrow(TypeError);
   });
 });

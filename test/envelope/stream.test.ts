@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import {
+  activeEngine,
   type ByteSource,
   open,
   openSealed,
@@ -20,6 +21,9 @@ const CONTEXT = { sessionId: 's' };
 const CHUNK = 16_400;
 /** Bytes of header and payload head of a blob with this key. */
 const FRONT = 154 + 84 + 5;
+
+/** Not in the second run of this file, with noble: no engine holds any of a stream, and noble takes a quarter of a minute for so much. */
+const itOnce = activeEngine().sync === 'noble' ? () => undefined : it;
 
 afterEach(() => useEngine(null));
 
@@ -125,7 +129,7 @@ describe('a sealing stream', () => {
     await expect(collect(sealStream(7 as unknown as Uint8Array[], KEY, CONTEXT))).rejects.toThrow(TypeError);
   });
 
-  it('holds a few chunks, whatever the length: 192 MiB through both, and less than half of that at any time', async () => {
+  itOnce('holds a few chunks, whatever the length: 192 MiB through both, and less than half of that at any time', async () => {
     const piece = new Uint8Array(1 << 20).fill(5);
     function* source(): Generator<Uint8Array> {
       for (let count = 0; count < 192; count++) yield piece;

@@ -27,12 +27,9 @@ it('every kernel is built without SIMD, and with it where that is of use', () =>
 });
 
 describe.each(MODULES)('$name', (module) => {
-  // The compiler takes about two seconds a run on an idle machine.
-  it('is not stale, and compiling twice gives the same bytes', { timeout: 60_000 }, async () => {
-    const first = await compileKernel(module.kernel, 'release', module.simd);
-    const second = await compileKernel(module.kernel, 'release', module.simd);
-    expect(Buffer.compare(first, second)).toBe(0);
-    expect(renderGenerated(module, first)).toBe(await readGenerated(module));
+  // What is committed, or was built in another process a moment ago, is the other time. The compiler takes two to ten seconds.
+  it('is not stale, and compiling again gives the same bytes', { timeout: 60_000 }, async () => {
+    expect(renderGenerated(module, await compileKernel(module.kernel, 'release', module.simd))).toBe(await readGenerated(module));
   });
 
   it('imports nothing, exports its memory and the common functions, and stays within the size budget', async () => {

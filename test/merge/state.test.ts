@@ -5,6 +5,7 @@ import { PspError } from '../../ts/errors.ts';
 import { joinDocuments } from '../../ts/merge/document.ts';
 import { decodeDocument, encodeDocument } from '../../ts/merge/document-bytes.ts';
 import { compactSession, mergeSessions, readMerge, showDocument } from '../../ts/merge/merge.ts';
+import { Rows } from '../../ts/merge/rows.ts';
 import { encodeState } from '../../ts/merge/state.ts';
 import { decodeState } from '../../ts/merge/state-read.ts';
 import { type Section, type Session, section } from '../../ts/session/session.ts';
@@ -84,7 +85,7 @@ describe('hostile bytes', () => {
   test('a run of a few bytes does not take all memory', () => {
     const empty = { epoch: '', context: new Map([['0'.repeat(16), [1, 2 ** 40]]]), bits: 1, tabs: 0, hidden: [], marks: new Map() };
     const chunks = [{ count: 2 ** 40, digest: 0 }];
-    const rows = { length: 0, at: () => null };
+    const rows = new Rows(0, []);
     expect(() => decodeState(encodeState({ ...empty, chunks, rows }))).toThrow(expect.objectContaining({ code: 'MERGE_LIMIT' }));
   });
 
@@ -99,7 +100,7 @@ describe('hostile bytes', () => {
     const dot = { replica: '0'.repeat(16), counter: 1 };
     const hidden = [{ kind, path, isShown: false, candidates: [{ dot, stamp: { time: 1, count: 0 }, value }] }];
     const context = new Map([[dot.replica, [1, 1]]]);
-    const bytes = encodeState({ epoch: '', context, bits: 0, chunks: [], tabs: 0, rows: [], hidden, marks: new Map() });
+    const bytes = encodeState({ epoch: '', context, bits: 0, chunks: [], tabs: 0, rows: new Rows(0, []), hidden, marks: new Map() });
     const forged = { ...sessionOf(), mergeState: section(bytes, 'application/vnd.psp.merge') };
     await expect(readMerge(forged)).rejects.toMatchObject({ code: 'MERGE_MALFORMED' });
   });

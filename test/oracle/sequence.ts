@@ -49,8 +49,11 @@ export class Model {
   readonly name: string;
   readonly version: Map<string, number> = new Map();
   readonly live: Map<string, Unit> = new Map();
-  private readonly received: ModelUpdate[] = [];
+  /** What came and is not all applied. */
+  private received: ModelUpdate[] = [];
   private pending: Operation[] = [];
+  /** The live units in order, until one comes or goes. */
+  private sorted: readonly Unit[] | null = null;
   private readonly own = new Set<Base>();
   private random: number;
 
@@ -61,7 +64,11 @@ export class Model {
 
   /** The live units in order. */
   list(): Unit[] {
-    return [...this.live.values()].sort(compareUnits);
+    if (this.sorted === null) {
+      const placed = [...this.live.values()].map((unit) => ({ unit, steps: stepsOf(unit) }));
+      this.sorted = placed.sort((a, b) => compareSteps(a.steps, b.steps)).map(({ unit }) => unit);
+    }
+    return [...this.sorted];
   }
 
   values(): number[] {
@@ -92,6 +99,7 @@ export class Model {
   }
 
   join(other: Model): void {
+    this.sorted = null;
     for (const [dot, unit] of this.live) if (other.covers(unit.author, unit.counter) && !other.live.has(dot)) this.live.delete(dot);
     for (const [dot, unit] of other.live) if (!this.covers(unit.author, unit.counter)) this.live.set(dot, unit);
     for (const [author, counter] of other.version) this.version.set(author, Math.max(counter, this.counterOf(author)));
@@ -100,7 +108,7 @@ export class Model {
 
   /** Whether some of what came still waits. */
   isWaiting(): boolean {
-    return this.received.some(({ author, operations }) => !this.covers(author, operations.at(-1)!.counter));
+    return this.received.length > 0;
   }
 
   covers(author: string, counter: number): boolean {
@@ -122,6 +130,7 @@ export class Model {
         }
       }
     }
+    this.received = this.received.filter(({ author, operations }) => !this.covers(author, operations.at(-1)!.counter));
   }
 
   private isReady(operation: Operation): boolean {
@@ -137,6 +146,7 @@ export class Model {
   }
 
   private run(author: string, operation: Operation, dead?: ReadonlySet<string>): void {
+    this.sorted = null;
     this.version.set(author, operation.counter);
     if ('dots' in operation) for (const dot of operation.dots) this.live.delete(dot);
     else if (dead?.has(dotOf(operation.unit)) !== true) this.live.set(dotOf(operation.unit), operation.unit);
@@ -204,19 +214,19 @@ function hangsRight(unit: Unit | undefined, of: Unit): boolean {
   );
 }
 
-function compareUnits(a: Unit, b: Unit): number {
-  const stepsA = stepsOf(a);
-  const stepsB = stepsOf(b);
+type Steps = readonly { offset: number; side: number; digit: number; author: string; counter: number }[];
+
+function compareSteps(a: Steps, b: Steps): number {
   for (let at = 0; ; at++) {
-    const x = stepsA[at];
-    const y = stepsB[at];
+    const x = a[at];
+    const y = b[at];
     if (x === undefined || y === undefined) return 0;
     const order = x.offset - y.offset || x.side - y.side || x.digit - y.digit || compareText(x.author, y.author) || x.counter - y.counter;
     if (order !== 0) return order;
   }
 }
 
-function stepsOf({ base, offset }: Unit): { offset: number; side: number; digit: number; author: string; counter: number }[] {
+function stepsOf({ base, offset }: Unit): Steps {
   return [...pathOf(base), { offset, side: 0, digit: 0, author: '', counter: 0 }];
 }
 

@@ -75,16 +75,25 @@ export function listFiles(folder: string): string[] {
     .sort();
 }
 
-// Without scripts: a package that had to run something at packing would not be what `npm run build` made.
+/** What npm packed, for all test files of this process: packing takes seconds. */
+let tarball: Uint8Array | null = null;
+
 function unpack(folder: string): string {
   const root = join(folder, 'node_modules/persistent-sessions');
   mkdirSync(root, { recursive: true });
-  execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], { cwd: CHECKOUT, stdio: 'pipe' });
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
-  if (tarball === undefined) throw new Error(`npm pack left no tarball in ${folder}`);
-  execFileSync('tar', ['-xzf', join(folder, tarball), '-C', root, '--strip-components=1'], { stdio: 'pipe' });
-  rmSync(join(folder, tarball));
+  tarball ??= pack(folder);
+  execFileSync('tar', ['-xz', '-C', root, '--strip-components=1'], { input: tarball, stdio: ['pipe', 'pipe', 'pipe'] });
   return root;
+}
+
+// Without scripts: a package that had to run something at packing would not be what `npm run build` made.
+function pack(folder: string): Uint8Array {
+  execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], { cwd: CHECKOUT, stdio: 'pipe' });
+  const name = readdirSync(folder).find((one) => one.endsWith('.tgz'));
+  if (name === undefined) throw new Error(`npm pack left no tarball in ${folder}`);
+  const bytes = readFileSync(join(folder, name));
+  rmSync(join(folder, name));
+  return bytes;
 }
 
 function run(cwd: string, command: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {

@@ -8,7 +8,7 @@ import { copyAll, exportMany, rotateStore, type SessionStore, sessionStore, tran
 import { type KvServer, requireMiniflare, startKv } from '../servers/miniflare.ts';
 import { NEW, OLD, promoted } from '../store/rotation-fixture.ts';
 import { codeOf, KEY, listAll } from '../store/store-fixture.ts';
-import { add, commitItems, ID, itemSession, itemsOf, START, storedItems } from '../store/writers-fixture.ts';
+import { add, commitItems, hiding, ID, itemSession, itemsOf, OBJECT, START, storedItems } from '../store/writers-fixture.ts';
 import { remoteKv } from './cloudflare-kv-remote.ts';
 import { newPrefix, restKv } from './cloudflare-kv-subject.ts';
 
@@ -62,6 +62,26 @@ describe.skipIf(requireMiniflare(GROUP) === null)(GROUP, () => {
       expect(await storedItems(await newStore())).toBeNull();
     },
   );
+
+  test.each(Object.entries(WAYS))('%s: what was deleted stays so when the life after it has expired', async (_, open) => {
+    // The service has a clock of its own, which says when a value goes.
+    let nowMs = Date.now();
+    const now = (): number => nowMs;
+    const provider = await open(newPrefix(), now);
+    const newStore = (over = provider): SessionStore => sessionStore(over, { keys: KEY, now });
+    const far = newStore(hiding(provider, (key) => OBJECT.test(key)));
+    await newStore().put(itemSession({ token: 'a' }));
+    await commitItems(await newStore().checkout(ID), (items) => ({ ...items, late: '1' }));
+    await far.delete(ID);
+    await far.put({ ...itemSession({ token: 'b' }, 'second'), expiresAt: nowMs + 600_000 });
+    expect(await storedItems(newStore())).toEqual({ token: 'b' });
+    nowMs += 700_000;
+    expect([await newStore().get(ID), await newStore().head(ID), await listAll(newStore().list())]).toEqual([null, null, []]);
+    expect(await codeOf(newStore().put(itemSession({ token: 'a' })))).toBe('STORE_GONE');
+    expect(await listAll(provider.list())).toHaveLength(2);
+    await newStore().purge(ID);
+    expect(await listAll(provider.list())).toEqual([]);
+  });
 
   test.each(Object.entries(WAYS))('%s: commits go along with an export, a transfer, a copy and a rotation', async (_, open) => {
     const prefix = newPrefix();

@@ -16,7 +16,7 @@ import { makeFolder } from '../machine/folder.ts';
 import { deadOwner } from './filesystem-store.ts';
 
 const IS_DEEP = process.env['PSP_DEEP'] === '1';
-const KILLS = IS_DEEP ? 200 : 20;
+const KILLS = IS_DEEP ? 200 : 10;
 const NOBODY = 65_534;
 
 let built: string;
@@ -43,7 +43,7 @@ describe('filesystem: killed writers', () => {
         const child = startTask(task, root, next);
         await child.said(1);
         // Spread over the length of one put, from its first moments to well into the next one.
-        await new Promise((resolve) => setTimeout(resolve, (kill % 20) * 1.7));
+        await new Promise((resolve) => setTimeout(resolve, ((kill * 3) % 20) * 1.7));
         child.process.kill('SIGKILL');
         await child.ended;
         const acknowledged = Number(child.lines.at(-1));

@@ -23,6 +23,8 @@ export interface CdpContexts {
   open(): Promise<CdpContext>;
   /** Closes those that are open; the browser stays. */
   clear(): Promise<void>;
+  /** Ends the browser at once, as a crash would. `close()` is still owed. */
+  kill(): void;
   /** Ends the browser. */
   close(): Promise<void>;
 }
@@ -55,6 +57,9 @@ export async function startCdpContexts(): Promise<CdpContexts> {
     async clear() {
       for (const own of connections.splice(0)) await own.disconnect();
       for (const context of open.splice(0)) await context.close();
+    },
+    kill() {
+      process.kill(running.pid, 'SIGKILL');
     },
     async close() {
       await browser.close();

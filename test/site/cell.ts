@@ -41,8 +41,6 @@ export interface PageCell {
 export interface Cell extends PageCell {
   /** The storage key, as reports write it. */
   readonly place: string;
-  /** The origin of the frame that this is in, for drivers that can say no more of it. */
-  readonly frame?: string;
   /** Where the tab stands that has left this place. */
   readonly tab?: string;
 }
@@ -61,11 +59,22 @@ export interface Compared {
 /** Every cell of either side, with what became of it. `entries` are those of the capture's and of the restore's report. */
 export function compareCells(before: readonly Cell[], after: readonly Cell[], entries: readonly ReportEntry[]): Compared[] {
   const [was, is] = [byKey(before), byKey(after)];
+  const shown = new Set(
+    before
+      .filter(({ group }) => group === 'cookies, seen by scripts')
+      .flatMap(({ place, within = [] }) => within.map((name) => `${place} ${name}`)),
+  );
+  const isHidden = (cell: Cell): boolean =>
+    cell.kind === 'cookie' && (cell.within ?? []).every((name) => !shown.has(`${cell.place} ${name}`));
   const compared = (cell: Cell, verdict: Verdict, now?: string): Compared => ({
     cell,
     ...(now === undefined ? {} : { now }),
     verdict,
-    isNamed: verdict === 'carried' || entries.some((entry) => speaksOf(entry, cell)),
+    isNamed:
+      verdict === 'carried' ||
+      entries.some(
+        (entry) => speaksOf(entry, cell) || speaksOfSeconds(entry, cell, now) || (isHidden(cell) && speaksOfHidden(entry, cell)),
+      ),
   });
   return [
     ...[...was].map(([key, cell]) => {
@@ -99,17 +108,35 @@ function byKey(cells: readonly Cell[]): Map<string, Cell> {
 /** Kinds of entries that speak of everything at their place. */
 const WHOLE = ['origin', 'partitionedStorage', 'tab'];
 
-function speaksOf({ kind, place }: ReportEntry, cell: Cell): boolean {
+function speaksOf({ outcome, kind, place }: ReportEntry, cell: Cell): boolean {
   if (kind === 'cookie') {
     const isOfPartition = cell.group === 'cookies of partitions' && place === 'partitions';
     return cell.kind === 'cookie' && (isOfPartition || (cell.within ?? []).some((name) => place.endsWith(` ${name}`)));
   }
-  if (kind === 'partitionedStorage' && place === cell.frame) return true;
+  if (outcome === 'notice' && !isNoticed(cell)) return false;
   // A browser that tells no history does not tell which origins a tab has left.
   if (kind === 'history' && cell.tab !== undefined && place === cell.tab) return true;
-  if (kind !== cell.kind && !WHOLE.includes(kind)) return false;
+  if (kind !== cell.kind && (outcome === 'notice' || !WHOLE.includes(kind))) return false;
   const places = [cell.place, ...(cell.within ?? []).map((item) => `${cell.place} ${item}`)];
   return places.some((one) => withoutPorts(one) === withoutPorts(place));
+}
+
+/** A notice is of something harmless: only of a file's time, and of a name of web storage that a browser may write otherwise, does it excuse a difference. */
+function isNoticed({ kind, name }: Cell): boolean {
+  return kind === 'localStorage' || kind === 'sessionStorage' || (kind === 'fileSystem' && name.endsWith(', time'));
+}
+
+/** A page is shown no HttpOnly cookies, so it cannot name them: of those, and of no other, it says so once for its origin. */
+function speaksOfHidden({ kind, place, reason }: ReportEntry, cell: Cell): boolean {
+  return kind === 'cookie' && place === cell.place && /HttpOnly/.test(reason);
+}
+
+/** One entry for all cookies may say that they expire at whole seconds: of what differs by that and nothing else. */
+function speaksOfSeconds({ kind, reason }: ReportEntry, cell: Cell, now: string | undefined): boolean {
+  const inSeconds = (seen: string): string => seen.replace(/\b(\d{10})\d{3}\b/g, '$1');
+  return (
+    kind === 'cookie' && cell.kind === 'cookie' && / second /.test(reason) && now !== undefined && inSeconds(cell.seen) === inSeconds(now)
+  );
 }
 
 /** A report names a frame by its page's origin where it cannot say its storage key, which has a site: sites have no ports. */

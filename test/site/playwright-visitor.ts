@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { Cell } from './cell.ts';
 import { plainName, shortText } from './page/short.ts';
 import type { HardSite } from './server.ts';
-import { type OpenTabs, tabAddresses, type VisitedTab, type Visitor } from './visit.ts';
+import { DECISIONS, type OpenTabs, tabAddresses, type VisitedTab, type Visitor } from './visit.ts';
 
 /** New tabs of `context`. */
 export function playwrightVisitor(context: BrowserContext): Visitor {
@@ -43,11 +43,7 @@ export async function contextId(context: BrowserContext): Promise<string> {
 
 /** What a user allows and denies on the hard site, before it is seeded. */
 export async function decidePermissions(browser: CDPSession, browserContextId: string, site: HardSite): Promise<void> {
-  for (const [name, setting] of [
-    ['geolocation', 'granted'],
-    ['notifications', 'denied'],
-    ['midi', 'granted'],
-  ] as const) {
+  for (const [name, setting] of DECISIONS) {
     await browser.send('Browser.setPermission', { permission: { name }, setting, origin: site.alpha, browserContextId });
   }
 }

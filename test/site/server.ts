@@ -129,7 +129,7 @@ export async function startHardSite(): Promise<HardSite> {
 
   function placed(role: string): (cell: PageCell) => Cell {
     const place = placeOfRole(role);
-    return (cell) => ({ ...cell, place, ...(role === '/left' ? { tab: alpha } : {}), ...framed(role) });
+    return (cell) => ({ ...cell, place, ...(role === '/left' ? { tab: alpha } : {}) });
   }
 
   function placeOfRole(role: string): string {
@@ -139,18 +139,14 @@ export async function startHardSite(): Promise<HardSite> {
     return origins[role] ?? alpha;
   }
 
-  function framed(role: string): Pick<Cell, 'frame'> {
-    return role === '/frame' || role === '/frame-two' ? { frame: beta } : {};
-  }
-
   function headerCells(role: string): Cell[] {
     const header = headers.get(role);
     if (header === undefined || !SENDERS.includes(role)) return [];
     const group = role === '/frame' || role === '/below' ? 'cookies of partitions' : 'cookies, Cookie header';
-    const place = `${placeOfRole(role)} ${role}`;
+    const place = placeOfRole(role);
     const values = byName(Buffer.from(header, 'latin1').toString('utf8'));
     const cells = [...values].map(([name, value]) => ({ name: `${plainName(name)}, sent`, seen: shortText(value), within: [name] }));
-    return cells.map((cell) => ({ ...cell, group, kind: 'cookie', place, ...framed(role) }));
+    return cells.map((cell) => ({ ...cell, group, kind: 'cookie', place }));
   }
 
   return {

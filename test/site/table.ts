@@ -71,7 +71,9 @@ const ORDER = [
   'Firefox, BiDi',
   'Selenium by DevTools',
   'Selenium by BiDi',
+  'Selenium by WebDriver and DevTools cookies',
   'Selenium by plain WebDriver',
+  'the page itself',
   'peer: Playwright `storageState`',
   'peer: Puppeteer `cookies`',
   'peer: Selenium cookies',
@@ -87,13 +89,13 @@ Written by \`test/adapters/fidelity*.test.ts\`, which fail when this page says o
 its server say what they see: one cell for each fact. A driver captures the browser and restores it in a fresh one, and the site looks again. A cell is
 carried (the number before the slash), lost, altered, or added (it was not there before). No request reaches the site in a capture or restore, but by plain WebDriver.
 
-The last row counts the cells that differ and are named by an entry of the capture’s or restore’s report: none may differ silently. What differs with every
-driver: the time of modification of private files, which no browser lets a page set; keys that are not extractable; the state of history entries that are not
-shown (unless \`historyStates\` is asked for); the address that a cached response came from, where its request has another one; navigation preload of service
-workers; and a name in sessionStorage that has half of a surrogate pair, which Chromium itself replaces when a tab changes processes. *Playwright, its own
-Chromium* is the browser as Playwright launches it, with partitioned storage switched off: frames of other sites have none. Cookies of Firefox name no port, so
-the capture there is told the origins. Plain WebDriver sees no frames inside frames and not the order of cookies of one name: those differ silently there, and
-only there.
+The last row counts the cells that differ and are named by an entry of the capture’s or restore’s report, of their kind and at their place: none may differ silently, in any
+column. What differs with every driver: the time of modification of private files, which no browser lets a page set; keys that are not extractable; the state of history
+entries that are not shown (unless \`historyStates\` is asked for); the address that a cached response came from, where its request has another one; navigation preload of
+service workers; and a name in sessionStorage that has half of a surrogate pair, which Chromium itself replaces when a tab changes processes. *Playwright, its own Chromium* is
+the browser as Playwright launches it, with partitioned storage switched off: frames of other sites have none. Cookies of Firefox name no port, so the capture there is told the
+origins. There, what the user allowed an origin that has a service worker is not told. Plain WebDriver looks into no frames of other origins. *The page itself* is the in-page driver, loaded by a script of each page, which captures and restores its own
+origin and tab; how the browser holds cookies no page is shown.
 
 The peers are measured in the same browsers: Playwright 1.65 \`storageState({ indexedDB, opfs, credentials })\`, after a database without a name and three values
 were deleted that make it throw or that no JSON holds; Puppeteer 24 \`BrowserContext.cookies()\`. Not looked at: scroll positions, form fields, the HTTP cache,

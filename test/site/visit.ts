@@ -25,6 +25,13 @@ export interface OpenTabs {
   readonly tls: VisitedTab;
 }
 
+/** What a user allows and denies on the hard site's alpha before it is seeded, by whatever sets that in a browser. */
+export const DECISIONS = [
+  ['geolocation', 'granted'],
+  ['notifications', 'denied'],
+  ['midi', 'granted'],
+] as const;
+
 const ONE = ['/tab-one', '/frame', '/below'] as const;
 const TWO = ['/tab-two', '/frame-two'] as const;
 

@@ -10,7 +10,7 @@ import { runSchedule } from './checkout-world.ts';
 import { START } from './writers-fixture.ts';
 
 const IS_DEEP = process.env['PSP_DEEP'] === '1';
-const RUNS = IS_DEEP ? 20_000 : 400;
+const RUNS = IS_DEEP ? 20_000 : 200;
 
 describe.each([
   { conditions: true, name: 'with compare-and-set' },
@@ -25,6 +25,24 @@ describe.each([
       { numRuns: expiresAt === null ? RUNS : Math.ceil(RUNS / 3) },
     );
   });
+});
+
+test('M12: three workers who take leases of one session', { timeout: IS_DEEP ? 3_600_000 : 120_000 }, async () => {
+  const schedule = scheduleOf({ conditions: true, tasks: 'leases' });
+  await fc.assert(
+    fc.asyncProperty(schedule, (steps) => runSchedule(steps, { conditions: true, expiresAt: null })),
+    { numRuns: Math.ceil(RUNS / 2) },
+  );
+});
+
+test('M18: three workers without conditions, and lives that follow each other and expire', {
+  timeout: IS_DEEP ? 3_600_000 : 120_000,
+}, async () => {
+  const schedule = scheduleOf({ conditions: false, tasks: 'lives that expire' });
+  await fc.assert(
+    fc.asyncProperty(schedule, (steps) => runSchedule(steps, { conditions: false, expiresAt: null })),
+    { numRuns: RUNS },
+  );
 });
 
 test('M18: three workers who end and begin sessions under one id', { timeout: IS_DEEP ? 3_600_000 : 120_000 }, async () => {

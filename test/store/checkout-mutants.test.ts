@@ -1,6 +1,6 @@
 /**
- * Would the model of checkout and commit find a mistake? The code gets one at a time (laws M5, M6, M11, M18, M19), and a schedule must end in a lost write, a
- * resurrection, a torn credential or an error that nobody planned. The seed is always the same: this asks how strong the model is, and finds nothing new.
+ * Would the model of checkout and commit find a mistake? The code gets one at a time (laws M5, M6, M11, M12, M18, M19), and a schedule must end in a lost write, a
+ * resurrection, a torn credential or an error that nobody planned. The seeds are always the same: this asks how strong the model is, and finds nothing new.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -11,15 +11,19 @@ import { START } from './writers-fixture.ts';
 type CheckoutWorld = typeof import('./checkout-world.ts');
 
 interface World {
+  /** Of the schedules, where the common seed finds it late. */
+  readonly seed?: number;
   readonly conditions: boolean;
   readonly expiresAt: number | null;
-  readonly tasks?: 'short lives';
+  readonly tasks?: 'short lives' | 'lives that expire' | 'leases';
 }
 
 /** With compare-and-set, and by objects of writers. */
 const CONDITIONS: World = { conditions: true, expiresAt: null };
 const SHORT_LIVES: World = { ...CONDITIONS, tasks: 'short lives' };
+const LEASES: World = { ...CONDITIONS, tasks: 'leases' };
 const OBJECTS: World = { conditions: false, expiresAt: null };
+const LIVES_THAT_EXPIRE: World = { ...OBJECTS, tasks: 'lives that expire' };
 const OBJECTS_THAT_EXPIRE: World = { conditions: false, expiresAt: START + 1_200_000 };
 
 const mutations: readonly (Mutation & World)[] = [
@@ -48,7 +52,7 @@ const mutations: readonly (Mutation & World)[] = [
     to: '',
   },
   {
-    ...{ ...CONDITIONS, mistake: 'M6: after a compaction a worker takes nothing for seen' },
+    ...{ ...CONDITIONS, seed: 7, mistake: 'M6: after a compaction a worker takes nothing for seen' },
     file: 'ts/store/checkout.ts',
     from: 'if (known === stored.get(key)) this.#seen.set(key, candidates);',
     to: '',
@@ -60,16 +64,40 @@ const mutations: readonly (Mutation & World)[] = [
     to: '',
   },
   {
-    ...{ ...CONDITIONS, mistake: 'M8: what a worker has replaced is not what it saw' },
+    ...{ ...CONDITIONS, seed: 2, mistake: 'M8: what a worker has replaced is not what it saw' },
     file: 'ts/merge/operations.ts',
     from: 'sees: seen(key), atMs: observed.changeOf(key)',
     to: 'sees: [], atMs: observed.changeOf(key)',
   },
   {
-    ...{ ...CONDITIONS, mistake: 'M11: each entry of a site is decided alone' },
+    ...{ ...CONDITIONS, seed: 7, mistake: 'M11: each entry of a site is decided alone' },
     file: 'ts/merge/resolve.ts',
     from: 'else addTo(groups, group, contested);',
     to: 'else this.#settle(contested, choice.winner, group);',
+  },
+  {
+    ...{ ...LEASES, mistake: 'M12: a lease that ended is given with the number that it had' },
+    file: 'ts/store/lease.ts',
+    from: 'Math.max((found?.fence ?? 0) + 1, now)',
+    to: 'Math.max(found?.fence ?? 0, now)',
+  },
+  {
+    ...{ ...LEASES, mistake: 'M12: whoever ever held the lease holds it still' },
+    file: 'ts/store/lease.ts',
+    from: 'return fence === this.fence && owner === this.#owner && until > this.#parts.now() ? head : null;',
+    to: 'return fence >= this.fence && owner !== "" && until > this.#parts.now() ? head : null;',
+  },
+  {
+    ...{ ...LEASES, mistake: 'M12: two who take the lease at the same time both have it' },
+    file: 'ts/store/lease.ts',
+    from: "const condition = seen === null ? ({ ifNoneMatch: '*' } as const) : { ifMatch: seen };",
+    to: 'const condition = seen === null ? {} : {};',
+  },
+  {
+    ...{ ...LEASES, mistake: 'M12: a lease is never said to be held' },
+    file: 'ts/store/checkout.ts',
+    from: "(await this.#lease.isHeld(operation)) ? 'held' : 'stale'",
+    to: "(await this.#lease.isHeld(operation)) ? 'stale' : 'stale'",
   },
   {
     ...{ ...CONDITIONS, mistake: 'M18: a commit goes to whatever session stands there' },
@@ -110,8 +138,26 @@ const mutations: readonly (Mutation & World)[] = [
   {
     ...{ ...OBJECTS, mistake: 'M18: objects of a deleted session count again' },
     file: 'ts/store/writer-object.ts',
-    from: 'if (record !== null && hasEnded(record, facts.incarnation)) continue;',
+    from: 'if (hasEndedHere(record, ended, facts.incarnation)) continue;',
     to: '',
+  },
+  {
+    ...{ ...LIVES_THAT_EXPIRE, mistake: 'M18: a life that expires takes the marks of those before it along' },
+    file: 'ts/store/write.ts',
+    from: 'await this.#keepMarks(passingMarks(facts, expiresAt), place);',
+    to: '',
+  },
+  {
+    ...{ ...LIVES_THAT_EXPIRE, mistake: 'M18: only marks of lives before the last one are kept' },
+    file: 'ts/store/record-facts.ts',
+    from: 'const passing = expiresAt === null ? ended.slice(MAX_ENDED) : ended;',
+    to: 'const passing = expiresAt === null ? ended.slice(MAX_ENDED) : ended.slice(1);',
+  },
+  {
+    ...{ ...LIVES_THAT_EXPIRE, mistake: 'M18: where only marks are left, a put begins what has ended' },
+    file: 'ts/store/write.ts',
+    from: 'ended.has(markOf(next.incarnation))) throw deletedHere();',
+    to: 'ended.has(next.incarnation)) throw deletedHere();',
   },
   {
     ...{ ...OBJECTS_THAT_EXPIRE, mistake: 'M19: an object lives for ever' },
@@ -122,16 +168,16 @@ const mutations: readonly (Mutation & World)[] = [
 ];
 
 const SEED = 20_261_123;
-/** The rarest that are found are found within three hundred. */
+/** By the common seed the rarest that are found are found within three hundred; one in four to six seeds finds those that have their own within forty. */
 const MOST_SCHEDULES = 1000;
 
 describe('the model of checkout and commit', () => {
-  test.each(mutations)('finds it: $mistake', { timeout: 300_000 }, async ({ conditions, expiresAt, tasks, ...mutation }) => {
+  test.each(mutations)('finds it: $mistake', { timeout: 300_000 }, async ({ conditions, expiresAt, tasks, seed = SEED, ...mutation }) => {
     const world = await loadMutated<CheckoutWorld>('test/store/checkout-world.ts', mutation, { vitest: { expect } });
     const property = fc.asyncProperty(scheduleOf({ conditions, ...(tasks === undefined ? {} : { tasks }) }), (steps) =>
       world.runSchedule(steps, { conditions, expiresAt }),
     );
-    const { failed, numRuns } = await fc.check(property, { seed: SEED, numRuns: MOST_SCHEDULES, endOnFailure: true });
+    const { failed, numRuns } = await fc.check(property, { seed, numRuns: MOST_SCHEDULES, endOnFailure: true });
     expect(failed, `${numRuns} schedules found nothing`).toBe(true);
   });
 });

@@ -6,8 +6,11 @@ import type { Step } from './checkout-world.ts';
 const often = <T>(...choices: readonly (readonly [weight: number, value: T])[]): fc.Arbitrary<T> =>
   fc.oneof(...choices.map(([weight, value]) => ({ weight, arbitrary: fc.constant(value) })));
 
-/** What workers do with a session; and where its lives are short, mostly beginning and ending them. */
-const TASKS: Readonly<Record<'usual' | 'short lives', fc.Arbitrary<Task>>> = {
+/**
+ * What workers do with a session; where its lives are short, mostly beginning and ending them; where lives that expire follow each other, working with them or with
+ * those before; with leases, which only conditions allow, mostly taking those.
+ */
+const TASKS: Readonly<Record<'usual' | 'short lives' | 'lives that expire' | 'leases', fc.Arbitrary<Task>>> = {
   usual: often<Task>(
     ...([
       [3, 'checkout'],
@@ -25,6 +28,8 @@ const TASKS: Readonly<Record<'usual' | 'short lives', fc.Arbitrary<Task>>> = {
     ] as const),
   ),
   'short lives': often<Task>([3, 'checkout'], [3, 'add'], [3, 'delete'], [3, 'create'], [3, 'put']),
+  'lives that expire': often<Task>([3, 'checkout'], [8, 'add'], [1, 'delete'], [2, 'put']),
+  leases: often<Task>([4, 'lease'], [5, 'add'], [3, 'login'], [2, 'renew'], [1, 'release'], [1, 'checkout'], [1, 'compact']),
 };
 const fate = often<Fate>(
   [12, 'all done'],
@@ -54,6 +59,10 @@ export function scheduleOf({
     { weight: 40, arbitrary: fc.record({ worker: fc.nat({ max: 2 }), task, fate }) },
     { weight: 4, arbitrary: fc.record({ passMs: fc.constantFrom(...PASSES_MS) }) },
     ...(conditions ? [{ weight: 1, arbitrary: fc.record({ clockOf: fc.nat({ max: 2 }), skewMs: fc.constantFrom(...SKEWS_MS) }) }] : []),
+    {
+      weight: tasks === 'lives that expire' ? 4 : 0,
+      arbitrary: fc.record({ what: fc.constant('new life' as const) }),
+    },
     {
       weight: 2,
       arbitrary: fc.record({ what: often<'backup' | 'restore' | 'late calls'>([2, 'backup'], [1, 'restore'], [3, 'late calls']) }),

@@ -9,12 +9,16 @@ import type { Checkout, SessionStore } from '../../ts/store/session-store.ts';
 import { ID, itemSession, itemsOf } from './writers-fixture.ts';
 
 /** What a worker without work begins. */
-export type Task = 'checkout' | 'add' | 'remove' | 'shared' | 'login' | 'logout' | 'delete' | 'create' | 'compact' | 'put';
+export type Task =
+  | ('checkout' | 'add' | 'remove' | 'shared' | 'login' | 'logout' | 'delete' | 'create' | 'compact' | 'put')
+  | ('lease' | 'renew' | 'release');
 /** What becomes of the call that a worker waits for; `all done`: of all that its task makes. */
 export type Fate = 'all done' | 'done' | 'refused' | 'lost reply' | 'late' | 'crash before' | 'crash after';
 
 /** A call that waits. */
 export interface Call {
+  /** Without conditions: it puts an object. */
+  readonly isCommit: boolean;
   readonly run: () => Promise<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -43,6 +47,10 @@ export interface Surroundings {
   readonly era: number;
   readonly hasConditions: boolean;
   readonly late: Call[];
+  /** Fencing numbers of the leases that were given since a backup was restored. */
+  readonly fences: number[];
+  /** Counts all that may take a lease away: each call of who asks for one, time, clocks, backups. */
+  leaseRisks: number;
   /** Lives that somebody tried to delete. */
   readonly ending: Set<string>;
   doom(name: string): void;
@@ -54,6 +62,8 @@ export interface Surroundings {
   openFor(worker: Worker, at: number): SessionStore;
 }
 
+/** How long a lease is held. */
+const LEASE_MS = 60_000;
 const MAY_FAIL = new Set(['STORE_GONE', 'STORE_CONFLICT', 'PROVIDER_UNAVAILABLE', 'PROVIDER_TIMEOUT']);
 
 /** A process: one task at a time, and what its pages hold. */
@@ -71,6 +81,10 @@ export class Worker {
   readonly #takenOut: Session[] = [];
   /** That of the world when the session was taken out. */
   #era = 0;
+  /** The world's, less its own, when the lease was taken or renewed; and its own. */
+  #leaseRisks = 0;
+  #ownRisks = 0;
+  #task: Task | null = null;
   #wake: () => void = () => undefined;
   isBusy = false;
 
@@ -101,6 +115,7 @@ export class Worker {
 
   begin(task: Task): void {
     this.isBusy = true;
+    this.#task = task;
     this.#run(task)
       .catch((error: unknown) => {
         if (!(error instanceof PspError && MAY_FAIL.has(error.code))) this.problems.push(error);
@@ -116,6 +131,10 @@ export class Worker {
   async go(fate: Fate): Promise<boolean> {
     const call = this.#calls.shift();
     if (call === undefined) return true;
+    if (this.#task === 'lease') {
+      this.#world.leaseRisks++;
+      this.#ownRisks++;
+    }
     if (fate === 'crash before') return false;
     if (fate === 'refused') call.reject(new PspError('PROVIDER_UNAVAILABLE', 'planned'));
     else if (fate === 'late') {
@@ -145,17 +164,54 @@ export class Worker {
     if (task === 'create' && this.#world.hasConditions) return this.#create();
     if (task === 'compact' && this.#world.hasConditions) return this.#compact();
     if (task === 'put') return this.#put();
+    if (task === 'lease') return this.#checkOut(true);
+    if (task === 'renew') return this.#renew();
+    if (task === 'release') return this.#release();
     if (this.#work === null || task === 'checkout' || task === 'create' || task === 'compact') return this.#checkOut();
     return this.#change(task);
   }
 
-  async #checkOut(): Promise<void> {
+  async #checkOut(withLease = false): Promise<void> {
     this.#work = null;
     this.#open = [];
     this.#era = this.#world.era;
-    this.#work = await this.#store.checkout(ID);
-    this.#takenOut.push(this.#work.session);
-    this.#items = itemsOf(this.#work.session);
+    const highest = this.#highestFence();
+    this.#leaseRisks = this.#world.leaseRisks - this.#ownRisks;
+    const work = await this.#store.checkout(ID, withLease ? { lease: { ms: LEASE_MS } } : {});
+    if (withLease && this.#era === this.#world.era) {
+      if (work.fence! <= highest) this.problems.push('a lease does not have a higher number than those before it');
+      this.#world.fences.push(work.fence!);
+    }
+    this.#work = work;
+    this.#takenOut.push(work.session);
+    this.#items = itemsOf(work.session);
+  }
+
+  #highestFence(): number {
+    return Math.max(0, ...this.#world.fences);
+  }
+
+  async #renew(): Promise<void> {
+    const highest = this.#highestFence();
+    const risks = this.#world.leaseRisks - this.#ownRisks;
+    if (this.#work === null || !(await this.#work.renew())) return;
+    this.#expectLease('held', highest);
+    this.#leaseRisks = risks;
+  }
+
+  async #release(): Promise<void> {
+    this.#leaseRisks = -1;
+    await this.#work?.close();
+  }
+
+  /** Law M12. `highest`: of the numbers that had been given when the worker asked. */
+  #expectLease(lease: 'held' | 'stale' | null, highest: number): void {
+    const { fence } = this.#work!;
+    if ((fence === null) !== (lease === null)) this.problems.push('a commit does not say what became of the lease');
+    if (fence === null || this.#era !== this.#world.era) return;
+    if (lease === 'held' && highest > fence) this.problems.push('a lease that another one was given meanwhile is said to be held');
+    if (lease === 'stale' && this.#leaseRisks === this.#world.leaseRisks - this.#ownRisks)
+      this.problems.push('a lease that nobody took is said to be stale');
   }
 
   async #delete(): Promise<void> {
@@ -214,7 +270,9 @@ export class Worker {
     const { storage } = itemSession(this.#items);
     // Pages that know nothing of what others brought; or somebody who goes on with what the last commit gave back, and saw all of it.
     const from = this.#buildsOnGiven ? work.session : withoutMergeState(work.session);
-    const { session } = await work.commit({ session: { ...from, storage } });
+    const highest = this.#highestFence();
+    const { session, lease } = await work.commit({ session: { ...from, storage } });
+    this.#expectLease(lease, highest);
     if (this.#buildsOnGiven) this.#items = itemsOf(session);
     const shown = itemsOf(session);
     if (shown['user'] !== shown['nonce']) this.problems.push('a credential is torn');

@@ -1,6 +1,6 @@
 /**
  * A small world for the model of checkout and commit: three workers over one provider in memory, each call of which waits until a schedule lets it go, fail, get
- * lost or take its process with it; and the truth that the end is held against. Laws M5, M9, M11, M18, M19.
+ * lost or take its process with it; and the truth that the end is held against. Laws M5, M9, M11, M12, M18, M19.
  */
 import { expect } from 'vitest';
 import { memory } from '../../providers/memory.ts';
@@ -18,19 +18,21 @@ export type Step =
   | { readonly passMs: number }
   /** The clock of a worker is wrong by so much from now on; it may go back. */
   | { readonly clockOf: number; readonly skewMs: number }
-  | { readonly what: 'backup' | 'restore' | 'late calls' };
+  | { readonly what: 'backup' | 'restore' | 'late calls' | 'new life' };
 
 const GATED = new Set(['get', 'head', 'put', 'delete', 'getMany', 'deleteMany', 'listPage']);
 /** Of the workers' clocks at the beginning. */
 const SKEWS_MS = [0, 240_000, -240_000];
 /** What others write is seen so much later, where the provider has no conditions. */
 const LAG_MS = 60_000;
+/** So long lives a session that follows another one, without conditions. */
+const LIFE_MS = 600_000;
 /** Nobody is busy so long with one task, and no call comes so late. */
 const LONG_MS = 10 * 86_400_000;
 
 interface Options {
   readonly conditions: boolean;
-  /** When the session ends; null: never. */
+  /** When the session expires; null: never. */
   readonly expiresAt: number | null;
 }
 
@@ -51,13 +53,17 @@ class World implements Surroundings {
   /** Names that somebody tried to remove, lives that somebody tried to delete: whatever came of it. */
   readonly doomed = new Set<string>();
   readonly ending = new Set<string>();
+  /** When lives after the first one expire. */
+  readonly #expiryOf = new Map<string, number>();
   /** Of lives, also when a backup from before has brought them back. */
   readonly #deletedAtMs = new Map<string, number>();
   /** Of each name and value, the life in which it was put. */
   readonly bornIn = new Map<string, string>();
   /** Counts restores: what was begun before one says nothing of what is there after it. */
   era = 0;
-  readonly late: Call[] = [];
+  late: Call[] = [];
+  readonly fences: number[] = [];
+  leaseRisks = 0;
   readonly #skewsMs = [...SKEWS_MS];
   readonly #options: Options;
   readonly #base: StorageProvider = memory({ now: () => this.nowMs });
@@ -163,7 +169,8 @@ class World implements Surroundings {
                 this.#bornAt.set(String(args[0]), { atMs: this.nowMs, by: at });
               return value.apply(target, args);
             };
-            worker.wait({ run, resolve, reject });
+            const isCommit = name === 'put' && String(args[0]).includes('#w');
+            worker.wait({ run, resolve, reject, isCommit });
           });
       },
     });
@@ -178,6 +185,7 @@ class World implements Surroundings {
   }
 
   async take(step: Step): Promise<void> {
+    if (!('worker' in step)) this.leaseRisks++;
     if ('passMs' in step) {
       if (step.passMs >= LONG_MS) await this.#finish();
       this.nowMs += step.passMs;
@@ -186,6 +194,7 @@ class World implements Surroundings {
     else if ('worker' in step) await this.#work(step.worker, step.task, step.fate);
     else if (step.what === 'backup') this.#backup = { records: await this.#readAll(), truth: this.truth };
     else if (step.what === 'restore') await this.#restore();
+    else if (step.what === 'new life') await this.#beginLife();
     else await this.#letLateGo();
   }
 
@@ -202,6 +211,32 @@ class World implements Surroundings {
       return;
     }
     await worker.rest();
+  }
+
+  /**
+   * Somebody who sees of commits what was there a minute ago ends the session, and puts one that expires in its place. Nobody else is at it (a put without
+   * conditions is the last writer's), but commits may be on their way still, and come when that one has expired.
+   */
+  async #beginLife(): Promise<void> {
+    for (const worker of this.#workers) await worker.finish();
+    const commits = this.late.filter(({ isCommit }) => isCommit);
+    this.late = this.late.filter(({ isCommit }) => !isCommit);
+    await this.#letLateGo();
+    this.late.push(...commits);
+    const store = this.#openHere(this.#fromAfar(null));
+    const { current, deleted } = this.truth;
+    this.ending.add(current);
+    const isDeleted = await store.delete(ID);
+    const incarnation = this.newLife();
+    const expiresAt = this.nowMs + LIFE_MS;
+    this.#expiryOf.set(incarnation, expiresAt);
+    await store.put({ ...itemSession({ stays: '1' }, incarnation), expiresAt });
+    this.truth = { ...this.truth, current: incarnation, deleted: isDeleted ? new Set([...deleted, current]) : deleted };
+  }
+
+  #hasExpired(life: string): boolean {
+    const expiresAt = this.#expiryOf.get(life) ?? this.#options.expiresAt;
+    return expiresAt !== null && this.nowMs >= expiresAt + 60_000;
   }
 
   /** Nothing is under way any more. */
@@ -225,6 +260,7 @@ class World implements Surroundings {
     if (this.#backup === null) return;
     this.era++;
     this.late.length = 0;
+    this.fences.length = 0;
     const { records, truth } = this.#backup;
     for (const { key } of await listAll(this.#base.list())) await this.#base.delete(key);
     for (const { key, value, metadata, expiresAt } of records)
@@ -259,9 +295,8 @@ class World implements Surroundings {
 
   /** Whoever sees what was there a minute ago sees all that was acknowledged then: nothing was deleted before it could do without. */
   async #checkFromAfar(): Promise<void> {
-    const { conditions, expiresAt } = this.#options;
     const then = this.#history.filter(({ atMs }) => atMs <= this.nowMs - LAG_MS).at(-1);
-    if (conditions || then === undefined || (expiresAt !== null && this.nowMs >= expiresAt + 60_000)) return;
+    if (this.#options.conditions || then === undefined || this.#hasExpired(then.truth.current)) return;
     const stored = await this.#openHere(this.#fromAfar(null)).get(ID);
     if (stored === null) {
       expect([...this.ending]).toContain(then.truth.current);
@@ -276,12 +311,11 @@ class World implements Surroundings {
 
   async #check(): Promise<void> {
     const stored = await this.#openHere(this.#base).get(ID);
-    const { expiresAt } = this.#options;
-    if (expiresAt !== null && this.nowMs >= expiresAt + 60_000) {
+    const { current, present, removed, replaced, deleted } = this.truth;
+    if (this.#hasExpired(current)) {
       expect(stored).toBeNull();
       return;
     }
-    const { current, present, removed, replaced, deleted } = this.truth;
     if (stored === null) {
       expect([...this.ending]).toContain(current);
       return;

@@ -215,6 +215,40 @@ describe('M12: leases', () => {
     await third.close();
   });
 
+  test('whoever asks is refused in time, also where its clock is set back while it asks', async () => {
+    const { store } = await storeWith({ cookies: {}, items: {} });
+    await store.checkout('shop', { lease: true });
+    let asked = 0;
+    const other = sessionStore(store.provider, { keys: null, now: () => (++asked > 2 ? NOW - 3_600_000 : NOW) });
+    expect(await codeOf(other.checkout('shop', { lease: true }))).toBe('STORE_CONFLICT');
+  });
+
+  test('a commit that cannot tell what became of its lease is a failed one: the next one holds what it did', async () => {
+    const provider = memory({ now: () => NOW });
+    let isDown = false;
+    const flaky = new Proxy(provider, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (name !== 'head') return typeof value === 'function' ? value.bind(target) : value;
+        return async (...args: Parameters<typeof provider.head>) => {
+          if (isDown && args[0].startsWith('#lease/')) throw new PspError('PROVIDER_UNAVAILABLE', 'planned');
+          return target.head(...args);
+        };
+      },
+    });
+    const store = sessionStore(flaky, { keys: null, now: () => NOW, retry: { attempts: 1 } });
+    await store.put(sessionOf({ cookies: {}, items: {} }));
+    const before = (await store.get('shop'))!.session;
+    const work = await store.checkout('shop', { lease: true });
+    isDown = true;
+    expect(await codeOf(work.commit({ session: { ...work.session, name: 'mine' } }))).toBe('PROVIDER_UNAVAILABLE');
+    isDown = false;
+    // A backup from before is restored: whoever saw its commit fail commits again, and it is there.
+    await store.put(before);
+    expect(await work.commit({ session: { ...work.session, name: 'mine' } })).toMatchObject({ lease: 'held' });
+    expect((await store.get('shop'))!.session.name).toBe('mine');
+  });
+
   test('whoever waits gets it when it is given back', async () => {
     const { store } = await storeWith({ cookies: {}, items: {} });
     const first = await store.checkout('shop', { lease: true });

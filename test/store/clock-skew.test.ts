@@ -75,3 +75,20 @@ test('M7: who has seen a stamp of the future does not carry it on: what it write
   expect(await storedItems(right)).toEqual({ stays: '1', token: 'of today' });
   expect(await latestStamp(right)).toBe(START + 1000);
 });
+
+test('M7: a put joins nothing and judges nothing: it is shown whatever its stamps say, and who has seen it comes after it', async () => {
+  const { time, right, storeOf } = await world();
+  await commitItems(await storeOf({ skewMs: DAY_MS }).checkout(ID), (items) => ({ ...items, token: 'of tomorrow' }));
+  const { session } = (await right.get(ID))!;
+  await commitItems(await right.checkout(ID), (items) => ({ ...items, token: 'of today' }));
+  const before = await right.checkout(ID);
+  await right.put(session);
+  expect(await storedItems(right)).toEqual({ stays: '1', token: 'of tomorrow' });
+  expect(await latestStamp(right)).toBe(START + DAY_MS);
+  time.now += 1000;
+  // Who did not see it loses to it.
+  await commitItems(before, (items) => ({ ...items, token: 'beside it' }));
+  expect(await storedItems(right)).toEqual({ stays: '1', token: 'of tomorrow' });
+  await commitItems(await right.checkout(ID), (items) => ({ ...items, token: 'after it' }));
+  expect(await storedItems(right)).toEqual({ stays: '1', token: 'after it' });
+});

@@ -25,6 +25,7 @@ import { KEY, NOW, options } from './store-fixture.ts';
 
 const MAC = new MacKey('mac', new Uint8Array(32).fill(3));
 const PROGRAM = buildThreadProgram();
+const LEAVING_PROGRAM = buildThreadProgram({ afterMessages: 1, by: 'leaving' });
 useThreads(PROGRAM);
 
 /** Another program, for one test. */
@@ -166,7 +167,7 @@ describe('a thread that has nothing more to do', () => {
 
   test('is not kept when it has gone', async () => {
     endResting();
-    useOnce(buildThreadProgram({ afterMessages: 1, by: 'leaving' }));
+    useOnce(LEAVING_PROGRAM);
     const summary = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(300)), { threads: 1 }).summary;
     expect(summary).toMatchObject({ created: 300, failed: 0 });
     await vi.waitFor(() => expect(countResting().all).toBe(0));
@@ -198,18 +199,18 @@ describe('an import that is told no number', () => {
     onTestFinished(() => clock.mockRestore());
   }
 
-  test('takes threads when it has been at it for a tenth of a second, as far as there are processors', async () => {
+  test('takes threads when it has looked at 300 items and for a tenth of a second, as far as there are processors', async () => {
     hurry();
     const summary = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(700))).summary;
     expect(summary).toMatchObject({ created: 700, failed: 0, withoutThreads: null });
     expect(summary.threads > 0).toBe(spareProcessors() > 0);
   });
 
-  test('takes none for a few items, but where some with practice are left from other imports', async () => {
+  test('takes none for some dozens of items, which take a third of a second, but where some with practice are left from other imports', async () => {
     hurry();
     endResting();
-    const summary = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(3))).summary;
-    expect(summary).toMatchObject({ created: 3, threads: 0, withoutThreads: null });
+    const summary = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(60))).summary;
+    expect(summary).toMatchObject({ created: 60, threads: 0, withoutThreads: null });
     for (let imports = 0; countResting().practiced === 0; imports++) {
       expect(imports).toBeLessThan(20);
       await importMany(sessionStore(memory(), options()), await clearItems(idsOf(300)), { threads: 1 }).summary;

@@ -7,9 +7,12 @@ import {
   findWrite,
   follow,
   formatFacts,
+  formatMark,
   hasEnded,
   holdsNoSession,
+  markOf,
   mayBeForgotten,
+  passingMarks,
   type RecordFacts,
   readFacts,
 } from '../../ts/store/record-facts.ts';
@@ -26,8 +29,10 @@ test('forty lives of fifty writes each fit, and the last fifteen writes and sixt
       facts = follow(facts, { incarnation: incarnation(life), revision: Number.MAX_SAFE_INTEGER - 50 + write, writeId: writeId(++count) });
       expect(written(facts)).toEqual(facts);
     }
-    facts = follow(facts, { ...facts!, writeId: writeId(++count), deletedAt: Number.MAX_SAFE_INTEGER });
-    expect(written(facts)).toEqual(facts);
+    const tombstone: RecordFacts = follow(facts, { ...facts!, writeId: writeId(++count), deletedAt: Number.MAX_SAFE_INTEGER });
+    facts = written(tombstone);
+    expect(facts).toEqual({ ...tombstone, ended: tombstone.ended.slice(0, 16) });
+    expect(passingMarks(tombstone, null)).toEqual(tombstone.ended.slice(16));
     const bytes = Object.entries(formatFacts(facts)).reduce((sum, pair) => sum + Buffer.byteLength(pair.join('')), 0);
     expect(bytes).toBeLessThanOrEqual(MAX_METADATA_BYTES - 300);
   }
@@ -45,6 +50,18 @@ test('a write may be forgotten only where fifteen others came after it', () => {
     facts = follow(facts, { incarnation: 'a', revision, writeId: writeId(revision) });
   }
   expect([mayBeForgotten(facts, 1), mayBeForgotten(facts, 2)]).toEqual([true, false]);
+});
+
+test('a record that expires keeps no mark, and the mark of its own session is none of an ended one', () => {
+  const first = follow(null, { incarnation: 'a', revision: 1, writeId: writeId(1) });
+  const second = follow(first, { incarnation: 'b', revision: 1, writeId: writeId(2), ended: [markOf('b'), markOf('c')] });
+  expect(passingMarks(second, 5)).toEqual([markOf('a'), markOf('c')]);
+  expect(passingMarks(second, null)).toEqual([]);
+});
+
+test('a mark is told by its metadata and its empty value', () => {
+  expect(holdsNoSession({ metadata: formatMark(markOf('a')), size: 0 })).toBe(true);
+  expect(holdsNoSession({ metadata: formatMark(markOf('a')), size: 1 })).toBe(false);
 });
 
 test('a tombstone is told by its metadata and its empty value', () => {

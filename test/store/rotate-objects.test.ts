@@ -1,6 +1,7 @@
 /** Law M19: the rotation of commits in a provider without conditions. Each is written anew beside the old one, which goes when it may. */
 import { describe, expect, test } from 'vitest';
 import { peek } from '../../ts/envelope/peek.ts';
+import { PspError } from '../../ts/errors.ts';
 import { type RotateOptions, type RotationResult, rotateStore } from '../../ts/store/session-store.ts';
 import { NEW, OLD, promoted } from './rotation-fixture.ts';
 import { codeOf } from './store-fixture.ts';
@@ -124,6 +125,41 @@ describe('rotation of commits', () => {
     await place.provider.put(object!, value, { metadata });
     expect(await rotate(place)).toMatchObject({ done: 0, skipped: 2, conflicted: 0, failed: [] });
     expect(await place.keys()).toEqual([ID, object]);
+  });
+
+  test('marks need nothing, and what they say has ended gets no successor when nothing else is left', async () => {
+    const place = await committed();
+    const old = await Promise.all((await place.keys()).filter((key) => OBJECT.test(key)).map((key) => place.provider.get(key)));
+    const store = place.open(place.provider, { keys: promoted() });
+    await store.delete(ID);
+    await store.put({ ...itemSession({ token: '2' }, 'second'), expiresAt: place.nowMs + 600_000 });
+    for (const one of old) await place.provider.put(one!.key, one!.value, { metadata: one!.metadata });
+    expect(await rotate(place, { mode: 'rewrap' })).toMatchObject({ done: 0, skipped: 4, conflicted: 0, failed: [] });
+    place.nowMs += 700_000;
+    const keys = await place.keys();
+    expect(keys).toHaveLength(3);
+    for (const dryRun of [true, false]) expect(await rotate(place, { dryRun })).toMatchObject({ done: 0, skipped: 3, failed: [] });
+    expect(await place.keys()).toEqual(keys);
+    expect(await storedItems(store)).toBeNull();
+  });
+
+  test('a session that was to be replaced, and was not, is rotated as ever', async () => {
+    const place = await committed();
+    const refusing = new Proxy(place.provider, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (name !== 'put') return typeof value === 'function' ? value.bind(target) : value;
+        return async (...args: Parameters<typeof target.put>) => {
+          if (args[0] === ID) throw new PspError('PROVIDER_TOO_LARGE', 'planned');
+          return target.put(...args);
+        };
+      },
+    });
+    const next = { ...itemSession({}, 'second'), expiresAt: place.nowMs + 600_000 };
+    expect(await codeOf(place.open(refusing, { keys: OLD }).put(next, { replace: true }))).toBe('PROVIDER_TOO_LARGE');
+    expect(await place.keys()).toHaveLength(4);
+    expect(await rotate(place)).toMatchObject({ done: 1, skipped: 1, conflicted: 2, failed: [] });
+    expect(await storedItems(place.open(place.provider, { keys: promoted() }))).toEqual(ALL);
   });
 
   test('another value under the name of its write is no successor', async () => {

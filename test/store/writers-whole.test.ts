@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { memory } from '../../providers/memory.ts';
 import { decodeSession } from '../../ts/blob/decode.ts';
+import { encodeSession } from '../../ts/blob/encode.ts';
 import type { Session } from '../../ts/session/session.ts';
 import {
   copyAll,
@@ -249,6 +250,112 @@ describe('M19: a copy', () => {
     await commitItems(await place.open().checkout(ID), add('here'));
     expect(await copyAll(place.provider, back.provider)).toMatchObject({ done: 1, present: 3, failed: [] });
     expect(await storedItems(back.open())).toEqual({ ...ALL, there: '1', here: '1' });
+  });
+});
+
+describe('M18 without conditions: marks of what has ended', () => {
+  const DONE = { failed: [] };
+
+  /** A place whose first life has ended, though a commit to it is left, and whose second one expires in eleven minutes. */
+  async function secondLife(): Promise<Place> {
+    const place = await placeWith({ token: 'a' });
+    await commitItems(await place.open().checkout(ID), add('x'));
+    const far = place.open(hiding(place.provider, (key) => OBJECT.test(key)));
+    await far.delete(ID);
+    await far.put({ ...itemSession({ token: 'new' }, 'second'), expiresAt: place.nowMs + 600_000 });
+    return place;
+  }
+  const first = itemSession({ token: 'a' });
+
+  test('go along with a transfer: what has ended stays so where the session goes, also when it has expired there', async () => {
+    const place = await secondLife();
+    const plain = plainStore();
+    expect(await transferAll(place.open(), plain)).toMatchObject({ done: 1, ...DONE });
+    expect(await codeOf(plain.put(first))).toBe('STORE_GONE');
+
+    for (const source of [place.open(), plain]) {
+      const target = await placeWith(null);
+      expect(await transferAll(source, target.open())).toMatchObject({ done: 1, skipped: 0, ...DONE });
+      expect(await storedItems(target.open())).toEqual({ token: 'new' });
+      const marks = (await target.keys()).filter((key) => key.includes('/#ended/'));
+      expect(marks).toEqual((await place.keys()).filter((key) => key.includes('/#ended/')));
+      target.nowMs += 700_000;
+      expect(await codeOf(target.open().put(first))).toBe('STORE_GONE');
+      const old = plainStore();
+      await old.put(first);
+      for (const dryRun of [true, false]) expect(await codeOf(transferSession(old, target.open(), ID, { dryRun }))).toBe('STORE_GONE');
+      expect(await transferAll(old, target.open(), { onConflict: 'replace' })).toMatchObject({ failed: [{ code: 'STORE_GONE' }] });
+      await old.delete(ID);
+      expect((await transferSession(old, target.open(), ID)).outcome).toBe('done');
+      expect(await storedItems(target.open())).toBeNull();
+    }
+  });
+
+  test('go along with what only this store knows as yet', async () => {
+    const place = await secondLife();
+    const store = place.open(hiding(place.provider, (key) => OBJECT.test(key)));
+    const work = await store.checkout(ID);
+    const { storage } = itemSession({ token: 'new', mine: '1' });
+    await work.commit({ session: { ...work.session, storage, expiresAt: place.nowMs + 800_000 } });
+    await place.provider.delete(ID);
+    const target = plainStore();
+    expect((await transferSession(store, target, ID)).outcome).toBe('done');
+    expect(await storedItems(target)).toEqual({ token: 'new', mine: '1' });
+    expect(await codeOf(target.put(first))).toBe('STORE_GONE');
+  });
+
+  test('are no session where nothing else is left: listings, transfers and exports pass over them', async () => {
+    const place = await secondLife();
+    place.nowMs += 700_000;
+    const store = place.open();
+    const damaged: unknown[] = [];
+    expect(await listAll(store.list({ onDamaged: (one) => void damaged.push(one) }))).toEqual([]);
+    const purged = await placeWith(null);
+    expect(await transferAll(store, purged.open())).toMatchObject({ done: 0, present: 0, ...DONE });
+    expect(await transferSession(store, purged.open(), ID)).toEqual({ outcome: 'skipped', losses: [] });
+    expect(await purged.keys()).toEqual([]);
+    expect(await listAll(exportMany(store, { form: 'text' }))).toEqual([]);
+    expect(await listAll(exportMany(store, { form: 'text', ids: [ID] }))).toMatchObject([{ reason: { code: 'STORE_GONE' } }]);
+    // Without the commit that came late, too.
+    await place.provider.delete((await place.keys()).find((key) => OBJECT.test(key))!);
+    expect(await transferAll(store, purged.open())).toMatchObject({ skipped: 0, ...DONE });
+    expect(damaged).toEqual([]);
+  });
+
+  test('keep what an import would bring back away, by each rule', async () => {
+    const place = await secondLife();
+    place.nowMs += 700_000;
+    const bytes = await encodeSession(first);
+    for (const onConflict of ['skip', 'replace', 'merge'] as const) {
+      const items = await listAll(importMany(place.open(), [{ name: 'old', bytes }], { onConflict }));
+      expect(items).toMatchObject([{ status: 'rejected', reason: { code: 'STORE_GONE' } }]);
+    }
+    expect(await storedItems(place.open())).toBeNull();
+  });
+
+  test('are copied as they are, to a backup and back, and twice is once', async () => {
+    const place = await secondLife();
+    const backup = memory({ now: () => place.nowMs });
+    const back = await placeWith(null);
+    expect(await copyAll(place.provider, backup)).toMatchObject({ done: 3, ...DONE });
+    expect(await listAll(sessionStore(backup, options()).list())).toMatchObject([{ id: ID, incarnation: 'second' }]);
+    for (const [done, present] of [
+      [3, 0],
+      [0, 3],
+    ])
+      expect(await copyAll(backup, back.provider)).toMatchObject({ done, present, ...DONE });
+    expect(await back.keys()).toEqual(await place.keys());
+    back.nowMs += 700_000;
+    expect(await storedItems(back.open())).toBeNull();
+    expect(await codeOf(back.open().put(first))).toBe('STORE_GONE');
+  });
+
+  test('are not swept', async () => {
+    const place = await secondLife();
+    place.nowMs += 700_000;
+    expect(await place.provider.sweep()).toMatchObject({ expired: 1 });
+    expect(await storedItems(place.open())).toBeNull();
+    expect(await codeOf(place.open().put(first))).toBe('STORE_GONE');
   });
 });
 

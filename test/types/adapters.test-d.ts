@@ -165,6 +165,7 @@ export function names(): void {
     | 'open'
     | 'openBlob'
     | 'openRange'
+    | 'openRanges'
     | 'openSealed'
     | 'openStream'
     | 'openSync'

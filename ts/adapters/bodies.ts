@@ -2,7 +2,7 @@
 import { decodeBase64Text, encodeBase64Text } from '../kernel/text.ts';
 import { piecesOf, type SectionSink } from '../session/section-sink.ts';
 import type { Section } from '../session/session.ts';
-import { ContentDigest } from './page/digest.ts';
+import { ContentDigest } from './content-digest.ts';
 import type { PageWorld } from './page-world.ts';
 
 /** Media type of contents of which nothing more is known. */

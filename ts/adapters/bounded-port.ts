@@ -45,5 +45,10 @@ export function boundPort<Handle>(port: ChromiumPort<Handle>, timeoutMs: number)
     lasting: port.lasting === null ? null : boundLasting(port.lasting),
     pages: async () => (await essential('listing the pages', port.pages)).map(boundPage),
     newPage: async () => boundPage(await essential('opening a page', port.newPage)),
+    async hiddenPage() {
+      const page = await essential('opening a page', () => port.hiddenPage(timeoutMs));
+      if (page === null) return null;
+      return { session: boundSession(page.session), close: () => withDeadline(page.close(), timeoutMs, 'closing a page') };
+    },
   };
 }

@@ -45,6 +45,8 @@ export interface BrowserPort<Handle> extends CookieJar {
   pages(): Promise<readonly BrowserPage<Handle>[]>;
   /** Opens a page at about:blank. */
   newPage(): Promise<BrowserPage<Handle>>;
+  /** Opens a page at about:blank for work of ours, which the user is not shown where the browser can do that. It is the caller's to close. */
+  workPage(): Promise<WorkPage>;
   /** True once the browser or the connection to it is gone. */
   isClosed(): boolean;
 }
@@ -74,6 +76,9 @@ export interface BrowserPage<Handle> {
   /** Closes the page. */
   close(): Promise<void>;
 }
+
+/** A page of ours. */
+export type WorkPage = Pick<BrowserPage<unknown>, 'session' | 'intercept' | 'close'>;
 
 /** A document of an open page. */
 export interface BrowserFrame {

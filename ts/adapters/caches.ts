@@ -107,6 +107,11 @@ function entryPlace(place: string, name: string, index: number): string {
   return `${place} ${name} entry ${index}`;
 }
 
+/** What {@link restoreCaches} begins with. */
+export function replaceCachesCall(caches: readonly NamedCache[], isAdded: boolean): ['replaceCaches', string[], boolean] {
+  return ['replaceCaches', caches.map(({ name }) => name), isAdded];
+}
+
 /** Replaces every cache, or adds to those that are there, and reads back what was written; how many entries are there as captured. */
 export async function restoreCaches(
   operation: Operation,
@@ -115,11 +120,7 @@ export async function restoreCaches(
   caches: readonly NamedCache[],
   isAdded: boolean,
 ): Promise<number> {
-  await at.world.call(
-    'replaceCaches',
-    caches.map(({ name }) => name),
-    isAdded,
-  );
+  await at.world.call(...replaceCachesCall(caches, isAdded));
   let right = 0;
   for (const cache of caches) {
     const written: { readonly entry: CacheEntry; readonly place: string }[] = [];

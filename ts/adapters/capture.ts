@@ -16,7 +16,7 @@ import { Operation } from './operation.ts';
 import { type CapturedOrigin, captureOrigin } from './origin.ts';
 import { PasskeyReader } from './passkeys.ts';
 import type { Counts, StateKind } from './report.ts';
-import { captureWorkers, type ListedWorkers, reportWorkers, workerOrigins } from './service-workers.ts';
+import { captureWorkers, type ListedWorkers, reportHiddenWorkers, reportWorkers, workerScopes } from './service-workers.ts';
 import { placeOf, withoutBucket } from './storage-key.ts';
 import { eachOrigin } from './tab-pool.ts';
 
@@ -100,7 +100,8 @@ class Capture<Handle> {
   readonly #elsewhere: StorageKey[] = [];
   /** Also of history entries beside the shown ones. */
   readonly #withStates: boolean;
-  #workerOrigins: readonly string[] | null = null;
+  /** Of all workers that the browser lists, by their scopes. */
+  #workerScopes: readonly string[] | null = null;
   #lostCookies = 0;
 
   constructor(operation: Operation<BrowserPort<Handle>>, passkeys: PasskeyReader, withStates: boolean) {
@@ -140,25 +141,26 @@ class Capture<Handle> {
   /** The origins that have service workers, as far as the browser lists them. */
   async workerOrigins(): Promise<StorageKey[]> {
     const { port } = this.#operation;
-    if (this.#workerOrigins === null && port.browser !== null) {
+    if (this.#workerScopes === null && port.browser !== null) {
       const entry = { outcome: 'lost', kind: 'serviceWorker', place: 'the list of their origins' } as const;
       await this.#operation.part(entry, async () => {
-        const { session, close } = await port.newPage();
+        const { session, close } = await port.workPage();
         try {
-          if (session !== null) this.#workerOrigins = await workerOrigins(session);
+          if (session !== null) this.#workerScopes = await workerScopes(session);
         } finally {
           await Promise.allSettled([close()]);
         }
       });
     }
-    return (this.#workerOrigins ?? []).map((origin) => ({ origin, topLevelSite: null }));
+    const origins = new Set((this.#workerScopes ?? []).map((scope) => new URL(scope).origin));
+    return [...origins].map((origin) => ({ origin, topLevelSite: null }));
   }
 
   /** Any page of the context tells those of all. Where one does not, another may. */
   async #listWorkerOrigins({ session }: BrowserPage<Handle>): Promise<void> {
-    if (session === null || this.#workerOrigins !== null) return;
+    if (session === null || this.#workerScopes !== null) return;
     try {
-      this.#workerOrigins = await workerOrigins(session);
+      this.#workerScopes = await workerScopes(session);
     } catch (error) {
       this.#operation.rethrowIfOver(error);
     }
@@ -266,6 +268,8 @@ class Capture<Handle> {
   /** Reads the workers of all origins that were read. */
   async serviceWorkers(): Promise<void> {
     const listed = this.#workers;
+    const isSeen = (scope: string): boolean => this.#seen.has(storageKeyIdentity({ origin: new URL(scope).origin, topLevelSite: null }));
+    reportHiddenWorkers(this.#operation, (this.#workerScopes ?? []).filter(isSeen), listed);
     if (listed.length === 0) return;
     if (this.#operation.port.browser === null) {
       for (const one of listed) reportWorkers(this.#operation, one);

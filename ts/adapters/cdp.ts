@@ -7,6 +7,7 @@ import type { ChromiumPort, LastingSessions, OpenPage } from './chromium-port.ts
 import { type Connection, openConnection } from './connection.ts';
 import { withDeadline } from './deadline.ts';
 import type { Driver } from './driver.ts';
+import { openHidden } from './hidden-page.ts';
 import type { Commands, DevToolsSession, Events, TargetInfo } from './protocol.ts';
 import { TabIds } from './tab-ids.ts';
 import { hasAuthenticators } from './virtual-authenticators.ts';
@@ -203,6 +204,12 @@ async function openPort(
       const { targetId } = await browser.send('Target.createTarget', { url: 'about:blank', background: true, ...context });
       return attach(connection, browser, targetId, 'about:blank', keep);
     },
+    // A connection of our own has no need of messages inside of messages.
+    hiddenPage: (limitMs) =>
+      openHidden(browser, browserContextId, limitMs, async (targetId) => {
+        const { sessionId } = await browser.send('Target.attachToTarget', { targetId, flatten: true });
+        return sessionOf(connection, sessionId);
+      }),
   };
 }
 

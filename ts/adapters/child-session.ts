@@ -50,6 +50,12 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
+/** A session on a target, under one on the browser. */
+export async function attachChild(browser: DevToolsSession, targetId: string, timeoutMs: number): Promise<DevToolsSession> {
+  const { sessionId } = await browser.send('Target.attachToTarget', { targetId, flatten: false });
+  return childSession(browser, sessionId, timeoutMs);
+}
+
 /** The session on a target that was attached under `parent` without `flatten`. Each command has the time limit. */
 export function childSession(parent: DevToolsSession, sessionId: string, timeoutMs: number): DevToolsSession {
   const waiting = new Map<number, Waiting>();

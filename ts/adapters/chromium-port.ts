@@ -19,6 +19,9 @@ export interface OpenPage<Handle> {
   close(): Promise<void>;
 }
 
+/** A page of ours, to work in. */
+export type HiddenPage = Pick<OpenPage<unknown>, 'session' | 'close'>;
+
 /** Sessions that outlive the port: what is set on them ends with them. They are the driver's own. */
 export interface LastingSessions<Handle> {
   /** On the browser as a whole. One, made when it is first asked for. */
@@ -44,6 +47,8 @@ export interface ChromiumPort<Handle> {
   pages(): Promise<readonly OpenPage<Handle>[]>;
   /** Opens a page at about:blank. */
   newPage(): Promise<OpenPage<Handle>>;
+  /** Opens a page at about:blank that is shown to nobody; null where there can be none. Steps on it may take `timeoutMs`. */
+  hiddenPage(timeoutMs: number): Promise<HiddenPage | null>;
   /** True once the browser or the connection to it is gone. */
   isClosed(): boolean;
 }

@@ -46,6 +46,10 @@ function browserOf<Handle>(unbound: ChromiumPort<Handle>, timeoutMs: number): Br
     authenticators: lasting === null ? null : { known: lasting.authenticators, hold: lasting.page },
     pages: async () => (await port.pages()).map((page) => browserPage(page, browser, timeoutMs)),
     newPage: async () => browserPage(await port.newPage(), browser, timeoutMs),
+    workPage: async () => {
+      const page = (await port.hiddenPage(timeoutMs)) ?? (await port.newPage());
+      return { session: page.session, close: page.close, intercept: () => interceptPage(page, timeoutMs) };
+    },
     isClosed,
   };
 }

@@ -39,6 +39,11 @@ export async function captureFiles(
   return { files, extent };
 }
 
+/** What {@link restoreFiles} begins with. */
+export function replaceDirectoriesCall(files: readonly PrivateFile[], isAdded: boolean): ['replaceDirectories', string[], boolean] {
+  return ['replaceDirectories', files.filter(({ kind }) => kind === 'directory').map(({ path }) => path), isAdded];
+}
+
 /** Replaces the tree, or adds to it, and reads it back; how many files and directories are there as captured, apart from their times. */
 export async function restoreFiles(
   operation: Operation,
@@ -47,8 +52,7 @@ export async function restoreFiles(
   files: readonly PrivateFile[],
   isAdded: boolean,
 ): Promise<number> {
-  const directories = files.filter(({ kind }) => kind === 'directory').map(({ path }) => path);
-  const refused = await world.call('replaceDirectories', directories, isAdded);
+  const refused = await world.call(...replaceDirectoriesCall(files, isAdded));
   if (refused === null) {
     if (files.length > 0)
       operation.entries.push({ outcome: 'lost', kind: 'fileSystem', place, reason: 'the page has no private file system' });

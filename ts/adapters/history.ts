@@ -106,7 +106,7 @@ export async function restoreHistory(
   tab: Tab,
   place: string,
 ): Promise<void> {
-  const { index, entries } = historyOf(operation, tab, place);
+  const { index, entries } = await withoutWorkers(operation, page, historyOf(operation, tab, place), place);
   let world: PageWorld | null = null;
   for (const [at, { url, title, state }] of entries.entries()) {
     world = await walkOn(page, entries[at - 1]?.url, url);
@@ -157,6 +157,22 @@ function historyOf(operation: Operation, { history, url }: Tab, place: string): 
   if (entries.length < history.entries.length) {
     const reason = `${history.entries.length - entries.length} entries have addresses that cannot be opened`;
     operation.entries.push({ outcome: 'lost', kind: 'history', place, reason });
+  }
+  return { index: entries.indexOf(shown), entries };
+}
+
+/** Without the entries that a service worker would answer in our place. Where that is the one that is shown, the tab cannot be opened. */
+async function withoutWorkers(operation: Operation, page: InterceptedPage, history: TabHistory, place: string): Promise<TabHistory> {
+  if (page.refuseWorkers === undefined) return history;
+  const shown = history.entries[history.index]!;
+  const entries: HistoryEntry[] = [];
+  for (const entry of history.entries) {
+    const asking = async (): Promise<true> => {
+      await page.refuseWorkers?.(entry.url);
+      return true;
+    };
+    const isFree = entry === shown ? await asking() : await operation.part({ outcome: 'lost', kind: 'history', place }, asking);
+    if (isFree === true) entries.push(entry);
   }
   return { index: entries.indexOf(shown), entries };
 }

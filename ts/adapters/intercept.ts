@@ -38,6 +38,11 @@ export interface InterceptedPage {
    * `ADAPTER_UNSUPPORTED` where this browser keeps the storage of such a frame under another key, or the key names a bucket.
    */
   stand(key: StorageKey): Promise<Standing>;
+  /**
+   * Present where a service worker may answer a page of ours: throws `ADAPTER_UNSUPPORTED` where one would at `url`. To be asked of every address before the
+   * first that is walked to.
+   */
+  refuseWorkers?(url: string): Promise<void>;
   /** Goes on to `url`, which may also be about:blank. */
   walk(url: string): Promise<PageWorld>;
   /** Goes back to the entry of the tab's history with this index. */
@@ -120,8 +125,9 @@ export async function interceptPage({ session }: Pick<OpenPage<unknown>, 'sessio
   }
 
   async function enterFrame(at: { readonly session: DevToolsSession; readonly frameId: string }, origin: string): Promise<Standing> {
-    const { storageKey } = await at.session.send('Storage.getStorageKey', { frameId: at.frameId });
-    return { session: at.session, world: await enterPage(at.session, at.frameId, origin), storageKey };
+    const { session: own, frameId } = at;
+    const [{ storageKey }, world] = await Promise.all([own.send('Storage.getStorageKey', { frameId }), enterPage(own, frameId, origin)]);
+    return { session: own, world, storageKey };
   }
 
   const stop = await intercept(session);

@@ -13,13 +13,17 @@ import {
 } from '../session/session.ts';
 import { isFramed } from './answers.ts';
 import { type CapturedBucket, captureBuckets, restoreBuckets } from './buckets.ts';
+import { replaceCachesCall } from './caches.ts';
+import { withCallsAhead } from './calls-ahead.ts';
 import { waysOf } from './choice.ts';
 import { clearDatabases } from './databases.ts';
+import { replaceDirectoriesCall } from './files.ts';
 import type { InterceptedPage, Standing } from './intercept.ts';
 import type { Operation } from './operation.ts';
+import type { PageCall } from './page/script.ts';
 import type { WorkerRead } from './page/workers.ts';
 import type { PageWorld } from './page-world.ts';
-import { capturePermissions } from './permissions.ts';
+import { capturePermissions, permissionsCall } from './permissions.ts';
 import { captureRooms, type RestoredRooms, restoreRooms } from './rooms.ts';
 import { placeOf, withoutBucket } from './storage-key.ts';
 
@@ -36,10 +40,11 @@ export interface CapturedOrigin {
 }
 
 /** Reads an origin's storage. What fails (a database, a cache, a file) is an entry of the report and makes the coverage partial. */
-export async function captureOrigin(operation: Operation, at: Standing, key: StorageKey): Promise<CapturedOrigin> {
-  const { world } = at;
+export async function captureOrigin(operation: Operation, standing: Standing, key: StorageKey): Promise<CapturedOrigin> {
   const origin = placeOf(key);
-  // First, since it is also the way into the default bucket, should an operation that was cut off have left the document in another.
+  const hasPermissions = !isFramed(key) && standing.isInFrame !== true;
+  const at = { ...standing, world: await withCallsAhead(standing.world, firstCalls(hasPermissions), origin, operation.timeoutMs) };
+  const { world } = at;
   const bucketNames = await operation.part({ outcome: 'lost', kind: 'storageBucket', place: origin }, () => world.call('bucketNames'));
   const localStorage = await world.call('readStorage', 'localStorage');
   const { storage, coverage } = await captureRooms(operation, at, origin);
@@ -48,10 +53,32 @@ export async function captureOrigin(operation: Operation, at: Standing, key: Sto
   return {
     storage: { key, localStorage, ...storage, ...(hasNone ? { serviceWorkers: [] } : {}) },
     coverage: { key, localStorage: 'complete', ...coverage, serviceWorkers: hasNone ? 'complete' : 'unvisited' },
-    buckets: await captureBuckets(operation, at, key, bucketNames ?? []),
+    buckets: await captureBuckets(operation, standing, key, bucketNames ?? []),
     workers: workers ?? [],
-    permissions: isFramed(key) || at.isInFrame === true ? null : await capturePermissions(operation, world, key.origin),
+    permissions: hasPermissions ? await capturePermissions(operation, world, key.origin) : unreadPermissions(operation, key),
   };
+}
+
+/** Null. A frame inside something else has none of its own to tell; where a page was not possible, the report says that they were not looked at. */
+function unreadPermissions(operation: Operation, key: StorageKey): null {
+  if (isFramed(key)) return null;
+  const reason = 'those that are not the usual ones, if any: no page of the origin could be opened beside its service worker';
+  operation.entries.push({ outcome: 'uncarried', kind: 'permission', place: key.origin, reason });
+  return null;
+}
+
+/** What is asked of every origin, whatever it holds. */
+function firstCalls(hasPermissions: boolean): PageCall[] {
+  return [
+    // First, since it is also the way into the default bucket, should an operation that was cut off have left the document in another.
+    ['bucketNames'],
+    ['readStorage', 'localStorage'],
+    ['databaseNames'],
+    ['cacheNames'],
+    ['listFiles'],
+    ['listWorkers'],
+    ...(hasPermissions ? [permissionsCall()] : []),
+  ];
 }
 
 /** What a session holds for one origin: its own storage, and the buckets besides. */
@@ -84,6 +111,25 @@ export interface RestoredOrigin extends RestoredRooms {
   readonly origins: number;
 }
 
+/** What a restore asks of a document first, to be made ahead of {@link restoreOrigin}. */
+export function firstRestoreCalls({ storage }: StoredOrigin, hasPermissions: boolean): PageCall[] {
+  // First, as in a capture.
+  const calls: PageCall[] = [['bucketNames']];
+  if (hasPermissions) calls.push(permissionsCall());
+  if (storage === null) return calls;
+  const { caches, files } = storage;
+  const ways = waysOf(storage);
+  if (losesWorkers(storage)) calls.push(['unregisterWorkers']);
+  if (caches !== undefined && ways.caches !== 'leave') calls.push(replaceCachesCall(caches, ways.caches === 'add'));
+  if (files !== undefined && ways.files !== 'leave') calls.push(replaceDirectoriesCall(files, ways.files === 'add'));
+  return calls;
+}
+
+/** Those that there were are restored before: see `restored-workers.ts`. */
+function losesWorkers(storage: OriginStorage): boolean {
+  return storage.serviceWorkers?.length === 0 && waysOf(storage).serviceWorkers === 'replace';
+}
+
 /**
  * Replaces an origin's storage, or what of it `choose` gave, and reads it back. What is not there as captured is an entry of the report. `answer` is the
  * intercepted page's; null where requests cannot be answered, and then responses that came by the network are made by a script instead.
@@ -114,8 +160,7 @@ export async function restoreOrigin(
       if (ways.indexedDB === 'replace') await clearDatabases(operation, isPartial ? { ...at, session: null } : at, place);
       return true;
     });
-    // Those that there were are restored before: see `restored-workers.ts`.
-    if (storage.serviceWorkers?.length === 0 && ways.serviceWorkers === 'replace') {
+    if (losesWorkers(storage)) {
       await operation.part({ outcome: 'altered', kind: 'serviceWorker', place }, () => at.world.call('unregisterWorkers'));
     }
     restored.push(await restoreRooms(operation, at, cleared === null ? { ...storage, indexedDB: [] } : storage, ways, place, answer));
@@ -148,8 +193,9 @@ export async function restoreItems(
   isAdded = false,
 ): Promise<number> {
   const items = await Promise.all(captured.map(async ([name, value]) => [name, await textOf(value)] as const));
-  const refused = new Set(await world.call('writeStorage', area, items, isAdded));
-  const found = new Map(await world.call('readStorage', area));
+  const written = await world.call('writeStorage', area, items, isAdded);
+  const refused = new Set(written.refused);
+  const found = new Map(written.found);
   let right = 0;
   items.forEach(([name, value], index) => {
     if (found.get(name) === value) right++;

@@ -3,7 +3,7 @@
  * own session, since client libraries give no session on a page that they did not open.
  */
 import { PspError } from '../errors.ts';
-import { childSession } from './child-session.ts';
+import { attachChild } from './child-session.ts';
 import type { DevToolsSession, TargetInfo } from './protocol.ts';
 
 /** The page that was opened. */
@@ -42,9 +42,8 @@ export async function copyPage(browser: DevToolsSession, opener: DevToolsSession
   for (const end = performance.now() + timeoutMs; performance.now() < end; ) {
     const target = (await opened()).find((one) => !before.has(one.targetId));
     if (target !== undefined) {
-      const { sessionId } = await browser.send('Target.attachToTarget', { targetId: target.targetId, flatten: false });
       return {
-        session: childSession(browser, sessionId, timeoutMs),
+        session: await attachChild(browser, target.targetId, timeoutMs),
         close: async () => void (await browser.send('Target.closeTarget', { targetId: target.targetId })),
       };
     }

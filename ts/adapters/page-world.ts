@@ -23,10 +23,13 @@ export interface PageWorld {
 /** Runs a function, given as source, in an isolated world of one document. Arguments and result are JSON. */
 export type Evaluate = (code: string, args: readonly unknown[]) => Promise<unknown>;
 
-/** Our functions where `evaluate` runs code. `place` names the document in messages. */
-export async function enterWorld(evaluate: Evaluate, place: string): Promise<PageWorld> {
-  await evaluate(`function () { if (!globalThis.__persistentSessions) { ${PAGE_SCRIPT} } return {}; }`, []);
-  const code = 'function (name, args) { return globalThis.__persistentSessions(name, args); }';
+const CALL = 'return globalThis.__persistentSessions(name, args);';
+const FIRST_CALL = /* @__PURE__ */ `function (name, args) { if (!globalThis.__persistentSessions) { ${PAGE_SCRIPT} } ${CALL} }`;
+const OTHER_CALL = /* @__PURE__ */ `function (name, args) { ${CALL} }`;
+
+/** Our functions where `evaluate` runs code: the first call brings them there. `place` names the document in messages. */
+export function enterWorld(evaluate: Evaluate, place: string): PageWorld {
+  let isThere = false;
   let isDoubtful = false;
   let silence: unknown = null;
   return {
@@ -35,7 +38,9 @@ export async function enterWorld(evaluate: Evaluate, place: string): Promise<Pag
       // One call that took too long is that call's; a document in which nothing runs any more costs no further time limit for each thing that it holds.
       if (isDoubtful) await ask();
       try {
-        return readAnswer(await evaluate(code, [name, args]), name, place) as never;
+        const answer = await evaluate(isThere ? OTHER_CALL : FIRST_CALL, [name, args]);
+        isThere = true;
+        return readAnswer(answer, name, place) as never;
       } catch (error) {
         isDoubtful = isTimeout(error);
         throw error;

@@ -22,6 +22,7 @@ import type { ReportEntry } from './report.ts';
 import { liveSession, restoreLive, tabPlace } from './restore.ts';
 import { placeOf, withoutBucket } from './storage-key.ts';
 import { TabIds } from './tab-ids.ts';
+import { frameEntries } from './unread-frames.ts';
 
 /** What a restore in the page leaves. */
 export interface PageTarget {
@@ -57,13 +58,14 @@ async function capturePage(tabIds: TabIds<Handle>, options: CaptureOptions): Pro
       outcome: 'notice',
       kind: 'cookie',
       place: key.origin,
-      reason: 'script is shown no HttpOnly cookies, and none of other hosts and paths',
+      reason: 'script is shown no HttpOnly cookies, none of other hosts and paths, and neither priority nor source of the others',
     },
     { outcome: 'notice', kind: 'origin', place: key.origin, reason: 'script sees its own origin only' },
-    { outcome: 'notice', kind: 'tab', place: key.origin, reason: 'script sees its own tab only' },
+    { outcome: 'notice', kind: 'tab', place: key.origin, reason: 'script sees its own tab only, and no frames in shadow trees' },
   ];
   const timeoutMs = timeLimit(options);
   const world = ownWorld(key.origin, timeoutMs);
+  entries.push(...frameEntries(await world.call('listFrames'), key.origin, 'script of this page'));
   const port = ownPort(key, world, tabIds, () => withDeadline(captureCookies(entries, cookieDocument()), timeoutMs, 'reading cookies'));
   const { session, report } = await capture(port, { ...options, cookieOrigins: false });
   return {
@@ -204,6 +206,7 @@ function ownPort(
     setPermission: null,
     pages: async () => [here],
     newPage: async () => here,
+    workPage: async () => here,
     isClosed: () => false,
   };
 }

@@ -7,6 +7,7 @@ import type { Permission } from '../session/session.ts';
 import type { BrowserPort } from './browser-port.ts';
 import type { Operation } from './operation.ts';
 import type { PermissionQuery } from './page/permissions.ts';
+import type { PageCall } from './page/script.ts';
 import type { PageWorld } from './page-world.ts';
 
 type State = Permission['state'];
@@ -44,6 +45,11 @@ const KNOWN: readonly Known[] = /* @__PURE__ */ [
 ];
 
 const QUERIES: readonly PermissionQuery[] = /* @__PURE__ */ KNOWN.map(({ query }) => query);
+
+/** What {@link capturePermissions} and {@link restorePermissions} ask of a document first. */
+export function permissionsCall(): PageCall {
+  return ['readPermissions', QUERIES];
+}
 
 /** The permissions of the document's origin whose states are not the usual ones. Null where it did not answer, which is an entry of the report. */
 export async function capturePermissions(operation: Operation, world: PageWorld, origin: string): Promise<Permission[] | null> {

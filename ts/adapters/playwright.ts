@@ -9,6 +9,7 @@ import { asked, type CdpSessionLike, type ClientSession, clientSession } from '.
 import { unlessClosing } from './closing.ts';
 import { withDeadline } from './deadline.ts';
 import type { Driver } from './driver.ts';
+import { openHidden } from './hidden-page.ts';
 import { TabIds } from './tab-ids.ts';
 import { hasAuthenticators } from './virtual-authenticators.ts';
 
@@ -89,6 +90,8 @@ async function withPort<Page extends PageLike, T>(
         lasting,
         pages: () => Promise.all(open.map((page) => openPage(context, page, isClosed))),
         newPage: async () => openPage(context, await newPage(), isClosed),
+        // A session on a page opens no other.
+        hiddenPage: async (timeoutMs) => (browser === null ? null : openHidden(browserSession, targetInfo.browserContextId, timeoutMs)),
       });
     } finally {
       await Promise.allSettled([letGo(anchorSession), browserSession.detach()]);

@@ -15,6 +15,8 @@ export interface TargetInfo {
   readonly targetId: string;
   readonly type: string;
   readonly url: string;
+  /** Some client of the browser has a session on it. */
+  readonly attached: boolean;
   readonly browserContextId?: string;
   readonly parentFrameId?: string;
   /** The page that opened this one. */
@@ -128,7 +130,10 @@ export interface Commands {
   'Target.getBrowserContexts': { params: Nothing; result: { browserContextIds: readonly string[] } };
   'Target.getTargets': { params: Nothing; result: { targetInfos: readonly TargetInfo[] } };
   'Target.getTargetInfo': { params: { targetId?: string }; result: { targetInfo: TargetInfo } };
-  'Target.createTarget': { params: { url: string; browserContextId?: string; background?: boolean }; result: { targetId: string } };
+  'Target.createTarget': {
+    params: { url: string; browserContextId?: string; background?: boolean; hidden?: boolean };
+    result: { targetId: string };
+  };
   'Target.attachToTarget': { params: { targetId: string; flatten: boolean }; result: { sessionId: string } };
   'Target.detachFromTarget': { params: { sessionId: string }; result: Nothing };
   'Target.setAutoAttach': {

@@ -8,6 +8,7 @@ import type { ChromiumPort, LastingSessions, OpenPage } from './chromium-port.ts
 import { asked, type CdpSessionLike, type ClientSession, clientSession } from './client-session.ts';
 import { unlessClosing } from './closing.ts';
 import type { Driver } from './driver.ts';
+import { openHidden } from './hidden-page.ts';
 import { TabIds } from './tab-ids.ts';
 
 export type { CdpSessionLike } from './client-session.ts';
@@ -95,6 +96,7 @@ async function withPort<Page extends PuppeteerPageLike, T>(
         opened.set(target, page);
         return openPage(target, page, isClosed);
       },
+      hiddenPage: (timeoutMs) => openHidden(browser, context.id, timeoutMs),
     });
   } finally {
     await Promise.allSettled([browser.detach()]);

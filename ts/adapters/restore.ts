@@ -7,12 +7,14 @@ import { cookieIdentity } from '../session/identity.ts';
 import { listMembers, type Member, type MemberKind } from '../session/member.ts';
 import type { Cookie, Session, Tab } from '../session/session.ts';
 import type { BrowserPort } from './browser-port.ts';
+import { withCallsAhead } from './calls-ahead.ts';
 import { choose } from './choice.ts';
+import { misplaced } from './cookie-order.ts';
 import type { RestoreOptions } from './driver.ts';
 import { restoreHistory } from './history.ts';
 import { isWeb } from './intercept.ts';
 import { Operation } from './operation.ts';
-import { restoreItems, restoreOrigin } from './origin.ts';
+import { firstRestoreCalls, restoreItems, restoreOrigin } from './origin.ts';
 import { parkPages } from './parking.ts';
 import { restoreAllPasskeys } from './passkeys.ts';
 import { restorePermissions } from './permissions.ts';
@@ -148,13 +150,15 @@ async function setCookies(operation: Operation<BrowserPort<unknown>>, cookies: r
 async function restorePlaces(operation: Operation<BrowserPort<unknown>>, places: readonly StoredPlace[]): Promise<RestoredPlace[]> {
   const { setPermission } = operation.port;
   const keys = places.map(({ stored }) => stored.key);
-  const restored = await eachOrigin(operation, operation.tabs, keys, async (own, at, index, { answer }) => {
+  const restored = await eachOrigin(operation, operation.tabs, keys, async (own, standing, index, { answer }) => {
     const { stored, permissions, isWhole } = places[index]!;
+    const isAsked = standing.isInFrame !== true && (isWhole || permissions.length > 0);
+    const calls = firstRestoreCalls(stored, isAsked);
+    const at = { ...standing, world: await withCallsAhead(standing.world, calls, placeOf(stored.key), own.timeoutMs) };
     if (at.isInFrame === true && permissions.length > 0) {
       const reason = 'no page of the origin could be opened beside its service worker';
       own.entries.push({ outcome: 'lost', kind: 'permission', place: stored.key.origin, reason });
     }
-    const isAsked = at.isInFrame !== true && (isWhole || permissions.length > 0);
     // First: a bucket can only be kept for good where the page may have that.
     const right = isAsked ? await restorePermissions(own, setPermission, at.world, stored.key.origin, permissions, isWhole) : 0;
     return { ...(await restoreOrigin(own, at, stored, answer)), permissions: right };
@@ -212,6 +216,13 @@ async function verifyCookies(operation: Operation<BrowserPort<unknown>>, cookies
     } else if (!refused.has(place)) {
       operation.entries.push({ outcome: 'lost', kind: 'cookie', place, reason: 'the browser did not keep it' });
     }
+  }
+  for (const cookie of misplaced(
+    cookies,
+    read.filter((one) => one !== null),
+  )) {
+    const reason = 'a cookie of its name that was set after it is sent before it';
+    operation.entries.push({ outcome: 'altered', kind: 'cookie', place: cookiePlace(cookie), reason });
   }
   const dropped = new Set(cookies.flatMap((cookie) => differingMembers(cookie, operation.port.keepable(cookie))));
   if (dropped.size > 0) {

@@ -5,10 +5,11 @@
 import type { OriginStorage, StorageCoverage } from '../session/session.ts';
 import { captureCaches, restoreCaches } from './caches.ts';
 import type { Ways } from './choice.ts';
-import { captureDatabases, restoreDatabases } from './databases.ts';
+import { captureDatabases } from './databases.ts';
 import { captureFiles, restoreFiles } from './files.ts';
 import type { InterceptedPage, Standing } from './intercept.ts';
 import type { Operation } from './operation.ts';
+import { restoreDatabases } from './restored-databases.ts';
 
 /** What a bucket holds, and how far that is known. */
 export interface CapturedRooms {

@@ -2,14 +2,16 @@
  * Capture and restore by plain WebDriver, and what has to be said of it: the visits that it took, and what of cookies and of history it cannot tell or set.
  * History entries other than the one that is shown are not restored, since each would be a request of its own, of which one may log the user out.
  */
-import type { Session, Tab } from '../session/session.ts';
+import type { Cookie, Session, Tab } from '../session/session.ts';
 import { capture } from './capture.ts';
+import { areRivals } from './cookie-order.ts';
 import type { CaptureOptions, CaptureResult, RestoreOptions } from './driver.ts';
 import { isWeb } from './intercept.ts';
 import { Operation, timeLimit } from './operation.ts';
 import { cookiePlace, type ReportEntry } from './report.ts';
 import { liveSession, restoreLive, tabPlace } from './restore.ts';
 import { openWebDriver, type WebDriverPort, type WebDriverPortOptions } from './selenium-port.ts';
+import { frameEntries } from './unread-frames.ts';
 
 /** The browser that is worked on. */
 export type WebDriverBrowser = Pick<WebDriverPortOptions, 'driver' | 'tabIds' | 'devTools'>;
@@ -19,12 +21,13 @@ export async function captureByWebDriver(browser: WebDriverBrowser, options: Cap
   const port = await openWebDriver({ ...browser, timeoutMs: timeLimit(options), origins: [] });
   try {
     const { session, report } = await capture(port, { cookieOrigins: false, ...options, tabs: 1 });
-    const entries = [...report.entries, ...visitEntries(port), ...silentEntries(port)];
+    const frames = [...port.frames].flatMap(([origin, found]) => frameEntries(found, origin, 'WebDriver'));
+    const entries = [...report.entries, UNSEEN_FRAMES, ...frames, ...visitEntries(port), ...silentEntries(port)];
     if (browser.devTools === null) entries.push(...cookieEntries(session, port));
-    const isAll = port.silent.size === 0;
+    const isAll = port.silent.size === 0 && frames.length === 0;
     const coverage = {
       ...session.coverage,
-      ...(browser.devTools === null || !isAll ? { cookies: 'partial' as const } : {}),
+      ...(browser.devTools === null || port.silent.size > 0 ? { cookies: 'partial' as const } : {}),
       ...(isAll ? {} : { tabs: 'partial' as const }),
     };
     return { session: { ...session, coverage }, report: { ...report, entries } };
@@ -32,6 +35,13 @@ export async function captureByWebDriver(browser: WebDriverBrowser, options: Cap
     await port.end();
   }
 }
+
+const UNSEEN_FRAMES: ReportEntry = {
+  outcome: 'notice',
+  kind: 'partitionedStorage',
+  place: 'all',
+  reason: 'frames in shadow trees are not seen by script, which is what WebDriver looks with',
+};
 
 function visitEntries({ visits }: WebDriverPort): ReportEntry[] {
   return [...visits].map(([place, count]) => {
@@ -57,9 +67,21 @@ function cookieEntries({ cookies }: Session, { partitioned }: WebDriverPort): Re
     ...all,
     reason: 'WebDriver lists the cookies of the documents that are open, and neither priority, source nor partition',
   });
+  const expiring = cookies.filter(({ expiresAt }) => expiresAt !== null).length;
+  if (expiring > 0)
+    entries.push({ ...all, reason: `${expiring} cookies may expire up to a second later than is told: WebDriver has whole seconds` });
   const lax = cookies.filter(({ sameSite }) => sameSite === 'lax').length;
   if (lax > 0)
     entries.push({ ...all, reason: `${lax} cookies are taken for SameSite=Lax: WebDriver does not tell that from one that is not set` });
+  const say = (cookie: Cookie, reason: string): void => {
+    entries.push({ outcome: 'notice', kind: 'cookie', place: cookiePlace(cookie), reason });
+  };
+  for (const cookie of cookies.filter(({ httpOnly }) => httpOnly)) {
+    // No script sees it, and only what is Secure can be in a partition.
+    if (cookie.secure) say(cookie, 'it is taken for one that is in no partition: WebDriver does not tell, and it is HttpOnly');
+    const rival = cookies.find((other) => other !== cookie && areRivals(cookie, other));
+    if (rival !== undefined) say(cookie, 'whether it comes before another of its name is not told by WebDriver, as it is HttpOnly');
+  }
   return entries;
 }
 

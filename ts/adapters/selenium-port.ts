@@ -7,9 +7,11 @@ import { cookieIdentity } from '../session/identity.ts';
 import type { Cookie, StorageKey } from '../session/session.ts';
 import { isFramed } from './answers.ts';
 import type { BrowserFrame, BrowserPage, BrowserPort } from './browser-port.ts';
+import { inPageOrder, type SeenCookie } from './cookie-order.ts';
 import { cookieKey, fromCdpCookie, toCdpCookie } from './cookies.ts';
 import { isWeb } from './intercept.ts';
-import { type Evaluate, enterWorld } from './page-world.ts';
+import type { FrameSeen } from './page/frames.ts';
+import { type Evaluate, enterWorld, type PageWorld } from './page-world.ts';
 import type { CdpCookie } from './protocol.ts';
 import { fromWebDriver, isCookieOf, sayable, toWebDriver } from './selenium-cookies.ts';
 import type { WebDriverLike } from './selenium-shape.ts';
@@ -19,12 +21,14 @@ import type { TabIds } from './tab-ids.ts';
 /** Where a site is entered: an address that most sites answer without running any of their code. */
 const DOOR = '/robots.txt';
 
-/** A port, with what it had to do that a report should say. */
+/** A port, with what it had to do, and what it could not see, that a report should say. */
 export interface WebDriverPort extends BrowserPort<string> {
   /** How often each origin was visited. */
   readonly visits: ReadonlyMap<string, number>;
   /** Cookies that were found in a partition which WebDriver does not tell, by domain, path and name. */
   readonly partitioned: ReadonlySet<string>;
+  /** The frames that pages were found to hold, by the origin of the page: none is looked into. */
+  readonly frames: ReadonlyMap<string, readonly FrameSeen[]>;
   /** Windows that did not answer in time: those, and their cookies, were not read. */
   readonly silent: ReadonlySet<string>;
   /** Goes back to the window that the user was in. */
@@ -45,10 +49,13 @@ export async function openWebDriver({ driver, tabIds, timeoutMs, devTools, origi
   const windows = new Windows(driver, timeoutMs);
   const visits = new Map<string, number>();
   const partitioned = new Set<string>();
+  const frames = new Map<string, FrameSeen[]>();
   const silent = new Set<string>();
-  const jar = new Map<string, Cookie>();
+  let jar = new Map<string, Cookie>();
   /** Cookies that were set without SameSite, which WebDriver lists as `Lax`. */
   const unset = new Set<string>();
+  /** The order in which cookies are set, by identity. */
+  const wanted = new Map<string, number>();
   const [open] = await windows.run('listing the windows', null, () => driver.getAllWindowHandles());
   if (open === undefined) throw new PspError('ADAPTER_UNSUPPORTED', 'this WebDriver session has no window');
   // The one that it was switched to may be closed.
@@ -75,17 +82,20 @@ export async function openWebDriver({ driver, tabIds, timeoutMs, devTools, origi
   /** Adds what WebDriver lists for the document of a window. */
   async function listCookies(handle: string): Promise<void> {
     const listed = await windows.run('listing cookies', handle, () => driver.manage().getCookies());
-    const [hostname, inPartitions] = (await evaluateIn(handle)(FIND_PARTITIONED, [])) as [string, string[]];
-    for (const one of listed) {
-      const cookie = fromWebDriver(one, hostname);
+    const [hostname, seen] = (await evaluateIn(handle)(SEE_COOKIES, [])) as [string, (SeenCookie & { partitioned?: boolean })[]];
+    const inPartitions = seen.filter(({ partitioned }) => partitioned === true);
+    const place = (cookie: Cookie): number => wanted.get(cookieIdentity(cookie)) ?? wanted.size;
+    // WebDriver lists them in no order. That of HttpOnly ones nobody tells: it is taken for the one in which they were set.
+    for (const cookie of listed.map((one) => fromWebDriver(one, hostname)).sort((a, b) => place(a) - place(b))) {
       // To take one for an unpartitioned cookie would show it to other sites.
-      if (inPartitions.includes(JSON.stringify([cookie.name, cookie.value, cookie.path]))) {
+      if (inPartitions.some(({ name, value, path }) => name === cookie.name && value === cookie.value && path === cookie.path)) {
         partitioned.add(`${cookie.hostOnly ? '' : '.'}${cookie.domain}${cookie.path} ${cookie.name}`);
         continue;
       }
       const identity = cookieIdentity(cookie);
       jar.set(identity, unset.has(identity) && cookie.sameSite === 'lax' ? { ...cookie, sameSite: 'unset' } : cookie);
     }
+    jar = new Map(inPageOrder([...jar.values()], seen).map((cookie) => [cookieIdentity(cookie), cookie]));
   }
 
   /** What is found in a window, or null where that does not answer. */
@@ -111,12 +121,10 @@ export async function openWebDriver({ driver, tabIds, timeoutMs, devTools, origi
       url,
       async frames() {
         const own = isWeb(url) ? new URL(url).origin : '';
-        const sources = (await evaluateIn(handle)(LIST_FRAMES, [])) as string[];
-        const others = sources.flatMap((source) =>
-          URL.canParse(source) && new URL(source).origin !== own ? [new URL(source).origin] : [],
-        );
+        const world = enterWorld(evaluateIn(handle), own);
+        frames.set(own, [...(frames.get(own) ?? []), ...(await world.call('listFrames'))]);
         return {
-          frames: [ownFrame(handle, own), ...others.map(foreignFrame)],
+          frames: [ownFrame(world, own)],
           stop: async () => {
             await evaluateIn(handle)(LEAVE, []);
           },
@@ -128,7 +136,7 @@ export async function openWebDriver({ driver, tabIds, timeoutMs, devTools, origi
           if (isFramed(key))
             throw new PspError('ADAPTER_UNSUPPORTED', 'storage of a frame inside another site is not reached by WebDriver');
           await visit(handle, `${key.origin}${DOOR}`);
-          return { session: null, world: await enterWorld(evaluateIn(handle), key.origin), storageKey: '' };
+          return { session: null, world: enterWorld(evaluateIn(handle), key.origin), storageKey: '' };
         },
         async walk(url) {
           if (!isWeb(url)) throw new PspError('ADAPTER_UNSUPPORTED', 'only http and https addresses can be opened');
@@ -147,17 +155,6 @@ export async function openWebDriver({ driver, tabIds, timeoutMs, devTools, origi
     };
   }
 
-  function ownFrame(handle: string, origin: string): BrowserFrame {
-    const key: StorageKey = { origin, topLevelSite: null };
-    return {
-      isTop: true,
-      origin,
-      session: null,
-      storageKey: async () => ({ key, name: '' }),
-      enter: (place) => enterWorld(evaluateIn(handle), place),
-    };
-  }
-
   async function newPage(): Promise<BrowserPage<string>> {
     // A new window is asked of one that is open.
     const [some = first] = await openHandles();
@@ -171,8 +168,11 @@ export async function openWebDriver({ driver, tabIds, timeoutMs, devTools, origi
   async function setByVisits(cookies: readonly Cookie[]): Promise<Cookie[]> {
     const refused: Cookie[] = [];
     const places = new Map<string, Cookie[]>();
-    for (const cookie of cookies) {
-      const known = origins.find((origin) => isCookieOf(cookie, new URL(origin).hostname));
+    for (const [index, cookie] of cookies.entries()) {
+      wanted.set(cookieIdentity(cookie), index);
+      // Of its own host first: there it keeps its place among others of its name.
+      const own = origins.find((origin) => new URL(origin).hostname === cookie.domain);
+      const known = own ?? origins.find((origin) => isCookieOf(cookie, new URL(origin).hostname));
       const origin = known ?? cookieKey(cookie).origin;
       places.set(origin, [...(places.get(origin) ?? []), cookie]);
     }
@@ -211,6 +211,7 @@ export async function openWebDriver({ driver, tabIds, timeoutMs, devTools, origi
     tabIds,
     visits,
     partitioned,
+    frames,
     silent,
     async product() {
       const capabilities = await windows.run('asking for the capabilities', null, () => driver.getCapabilities());
@@ -257,6 +258,7 @@ export async function openWebDriver({ driver, tabIds, timeoutMs, devTools, origi
       return pages;
     },
     newPage,
+    workPage: newPage,
     isClosed: () => windows.isGone(),
     async end() {
       await Promise.allSettled([windows.run('going back to the window', first, async () => undefined)]);
@@ -275,21 +277,21 @@ async function isDone(step: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** A frame of another origin, which no script of its page can enter. */
-function foreignFrame(origin: string): BrowserFrame {
-  const refuse = async (): Promise<never> => {
-    throw new PspError('ADAPTER_UNSUPPORTED', 'a frame of another origin is not entered by WebDriver');
-  };
-  return { isTop: false, origin, session: null, storageKey: async () => ({ key: null, name: '' }), enter: refuse };
+/** The document of a window. Which storage a frame in it has is not told: that depends on the sites of both. */
+function ownFrame(world: PageWorld, origin: string): BrowserFrame {
+  const key: StorageKey = { origin, topLevelSite: null };
+  return { isTop: true, origin, session: null, storageKey: async () => ({ key, name: '' }), enter: async () => world };
 }
-
-const LIST_FRAMES = `function () { return Array.from(document.querySelectorAll('iframe, frame'), ({ src }) => src); }`;
 
 /** Takes our functions out of the page's own world again. */
 const LEAVE = 'function () { delete globalThis.__persistentSessions; }';
 
-/** The host, and the cookies that the page itself knows to be in a partition. */
-const FIND_PARTITIONED = `async function () {
-  const listed = (await globalThis.cookieStore?.getAll()) ?? [];
-  return [location.hostname, listed.filter(({ partitioned }) => partitioned === true).map(({ name, value, path }) => JSON.stringify([name, value, path]))];
+/** The host, and the cookies as the page itself sees them, in the order in which they are sent: with what tells them apart where the page is secure. */
+const SEE_COOKIES = `async function () {
+  const told = await globalThis.cookieStore?.getAll();
+  const pairs = document.cookie === '' ? [] : document.cookie.split('; ').map((pair) => {
+    const at = pair.indexOf('=');
+    return { name: pair.slice(0, Math.max(at, 0)), value: pair.slice(at + 1) };
+  });
+  return [location.hostname, told ?? pairs];
 }`;

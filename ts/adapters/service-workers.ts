@@ -17,12 +17,11 @@ import { type WorkerScripts, writeScripts } from './worker-script.ts';
 import { WorkerVersions } from './worker-versions.ts';
 
 /**
- * The origins that have service workers, in the browser context of a page: the one list of origins with storage that Chromium gives. A page that is being closed
- * lists none: `ADAPTER_TIMEOUT`.
+ * The scopes of all service workers in the browser context of a page, one for each registration, of whatever storage key: the one list of origins with storage
+ * that Chromium gives. A page that is being closed lists none: `ADAPTER_TIMEOUT`.
  */
-export async function workerOrigins(page: DevToolsSession): Promise<string[]> {
-  const scopes = await (await WorkerVersions.follow(page)).scopes(LISTING_MS);
-  return [...new Set(scopes.filter(isWeb).map((scope) => new URL(scope).origin))];
+export async function workerScopes(page: DevToolsSession): Promise<string[]> {
+  return (await (await WorkerVersions.follow(page)).scopes(LISTING_MS)).filter(isWeb);
 }
 
 const LISTING_MS = 1_000;
@@ -112,6 +111,20 @@ function reportRest(operation: Operation, place: string, { hasUpdate, extras }: 
   }
   const reason = 'the headers that its scripts came with are not told by the browser';
   operation.entries.push({ outcome: 'notice', kind: 'serviceWorker', place, reason });
+}
+
+/** Names the workers of `scopes`, all of origins that were looked at, that were not found there: their storage keys are not told. */
+export function reportHiddenWorkers(operation: Operation, scopes: readonly string[], listed: readonly ListedWorkers[]): void {
+  const hidden = [...scopes];
+  for (const { scope } of listed.flatMap(({ workers }) => workers)) {
+    const index = hidden.indexOf(scope);
+    if (index >= 0) hidden.splice(index, 1);
+  }
+  for (const scope of hidden) {
+    const place = workerPlace(new URL(scope).origin, scope);
+    const reason = 'a page of its origin does not have it: it belongs to a frame in another site, and the browser does not tell which';
+    operation.entries.push({ outcome: 'lost', kind: 'serviceWorker', place, reason });
+  }
 }
 
 /** Says that workers are there, by a driver that cannot read their scripts. */

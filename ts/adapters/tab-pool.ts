@@ -3,7 +3,7 @@
  * process of its own, for which one tab would only wait. The order of results and report entries is that of the origins.
  */
 import type { StorageKey } from '../session/session.ts';
-import type { BrowserPage, BrowserPort } from './browser-port.ts';
+import type { BrowserPort, WorkPage } from './browser-port.ts';
 import type { InterceptedPage, Standing } from './intercept.ts';
 import type { Operation } from './operation.ts';
 import { placeOf } from './storage-key.ts';
@@ -64,12 +64,12 @@ export async function eachOrigin<Result>(
 }
 
 interface Tab {
-  readonly page: BrowserPage<unknown>;
+  readonly page: WorkPage;
   readonly intercepted: InterceptedPage;
 }
 
 async function openTab(port: BrowserPort<unknown>): Promise<Tab> {
-  const page = await port.newPage();
+  const page = await port.workPage();
   try {
     return { page, intercepted: await page.intercept() };
   } catch (error) {

@@ -26,7 +26,7 @@ export async function onWorkerPage(operation: Operation<BrowserPort<unknown>>, w
   const { port } = operation;
   const { browser } = port;
   if (browser === null) throw new PspError('ADAPTER_UNSUPPORTED', 'this driver cannot answer what a worker asks for');
-  const tab = await port.newPage();
+  const tab = await port.workPage();
   try {
     const { session } = tab;
     if (session === null) throw new PspError('ADAPTER_UNSUPPORTED', 'this driver gives no session on its pages');

@@ -65,18 +65,25 @@ async function checkFill(source: BlobSource, rules: FramingRules, from: number, 
 
 function sectionAt(source: BlobSource, rules: FramingRules, start: number, entry: SectionEntry, maxBytes: number): Section {
   const end = start + entry.length;
+  const checkEnd = (): Promise<void> => checkFill(source, rules, end, start + rules.nextOffset(entry.offset + entry.length) - entry.offset);
   const section = lazySection(entry, maxBytes, async () => {
-    await checkFill(source, rules, end, start + rules.nextOffset(entry.offset + entry.length) - entry.offset);
+    await checkEnd();
     return rules.unwrap(await source.read(start, entry.length), entry, start);
   });
   if (rules.name !== 'packed' || entry.codec !== undefined) return section;
   // The handle itself is what the rest of the library knows about: the member is added to it.
-  return Object.assign(section, { stream: () => piecesAt(source, start, entry) });
+  return Object.assign(section, { stream: () => piecesAt(source, start, entry, checkEnd) });
 }
 
 const PIECE_BYTES = 256 * 1024;
 
-async function* piecesAt(source: BlobSource, start: number, { id, length, sha256 }: SectionEntry): AsyncGenerator<Uint8Array> {
+async function* piecesAt(
+  source: BlobSource,
+  start: number,
+  { id, length, sha256 }: SectionEntry,
+  checkEnd: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  await checkEnd();
   const hash = startSha256();
   for (let at = 0; at < length; at += PIECE_BYTES) {
     const piece = await source.read(start + at, Math.min(PIECE_BYTES, length - at));

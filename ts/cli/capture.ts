@@ -1,13 +1,14 @@
 /** `psp capture`: a running browser, or a Playwright storage state, into a sealed session file. */
 import { cdp } from '../adapters/cdp.ts';
+import { captureToFile, type WrittenFile, writeSessionFile } from '../file.ts';
 import { readStorageState } from '../formats/storage-state.ts';
 import { print, readOptions } from './arguments.ts';
 import { parseAddress, parseOrigin, parseTimeout } from './browser-option.ts';
 import { CliFailure, usage } from './failure.ts';
-import { readWhole } from './file.ts';
+import { naming, readWhole } from './file.ts';
+import { withInterrupt } from './interrupt.ts';
 import { KEY_OPTIONS, kidOf, readKey } from './key-source.ts';
 import { demandComplete, showCounts, showEntries, showLosses } from './report.ts';
-import { type Written, writeSessionFile } from './session-file.ts';
 import { showBytes } from './text.ts';
 
 export async function runCapture(args: readonly string[]): Promise<void> {
@@ -38,23 +39,21 @@ export async function runCapture(args: readonly string[]): Promise<void> {
   };
   // Before the browser is asked: a missing key must not cost a capture.
   const key = await readKey(values, 'seal');
-  const showWritten = ({ fileBytes }: Written): string => `wrote ${out}: ${showBytes(fileBytes)}, sealed with key ${kidOf(key)}\n`;
+  const showWritten = ({ fileBytes }: WrittenFile): string => `wrote ${out}: ${showBytes(fileBytes)}, sealed with key ${kidOf(key)}\n`;
 
   if (url === null) {
     const { session, losses } = await readState(values['playwright-state'] as string);
-    const written = await writeSessionFile(out, { ...session, ...name }, key);
+    const written = await naming('FILE_WRITE', out, () => writeSessionFile({ ...session, ...name }, out, { keys: key }));
     print(values, { id: session.id, ...written, losses }, `${showLosses(losses, 'what is not carried')}${showWritten(written)}`);
     return;
   }
 
   await using driver = cdp(url);
-  const { session, report } = await driver.capture(options);
-  const written = await writeSessionFile(out, session, key);
-  print(
-    values,
-    { id: session.id, ...written, ...report },
-    `captured ${showCounts(report.counts)}\n${showEntries(report)}${showWritten(written)}`,
+  const captured = await withInterrupt('the capture was called off; nothing was written', (signal) =>
+    naming('FILE_WRITE', out, () => captureToFile(driver, out, { ...options, signal, keys: key })),
   );
+  const { report, ...written } = captured;
+  print(values, { ...written, ...report }, `captured ${showCounts(report.counts)}\n${showEntries(report)}${showWritten(written)}`);
   demandComplete(report, 'the file holds the rest');
 }
 

@@ -1,5 +1,5 @@
-/** Files as the command reads and writes them: whole, private to the user, and there only when they are complete. */
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+/** Files as the command reads and writes them: private to the user, and there only when they are complete; and how their failures are told. */
+import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CliFailure } from './failure.ts';
 
@@ -9,6 +9,31 @@ export async function readWhole(path: string): Promise<Uint8Array<ArrayBuffer>> 
     return new Uint8Array(await readFile(path));
   } catch (cause) {
     throw new CliFailure('FILE_READ', `${basename(path)} cannot be read: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Up to `length` bytes from the beginning of a regular file. Null for anything else, such as a pipe, which gives its bytes but once. */
+export async function peekFile(path: string, length: number): Promise<Uint8Array | null> {
+  return naming('FILE_READ', path, async () => {
+    if (!(await stat(path)).isFile()) return null;
+    const file = await open(path, 'r');
+    try {
+      const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** Runs `work` on the file at `path`: what the file system fails with becomes a failure with `code`. Everything else is thrown as it is. */
+export async function naming<T>(code: 'FILE_READ' | 'FILE_WRITE', path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
+    const what = code === 'FILE_READ' ? 'read' : 'written';
+    throw new CliFailure(code, `${basename(path)} cannot be ${what}: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -3,6 +3,7 @@
  * passphrase; a passphrase alone; a MAC key. Options win over variables, a key over a passphrase.
  */
 import { dearmor, isArmored } from '../envelope/armor.ts';
+import { isSealed } from '../envelope/header.ts';
 import { KDF_DEFAULTS, type KdfParameters } from '../envelope/kdf.ts';
 import { type EncryptionKey, type MacKey, parseKey, parseMacKey } from '../envelope/key.ts';
 import { KeyRing } from '../envelope/keyring.ts';
@@ -185,10 +186,6 @@ function textOf(what: string, bytes: Uint8Array): string {
   } catch {
     throw new PspError('KEY_MALFORMED', `${what}: expected text in UTF-8`);
   }
-}
-
-function isSealed(bytes: Uint8Array): boolean {
-  return encode('PSPE').every((byte, at) => bytes[at] === byte);
 }
 
 function encode(text: string): Uint8Array {

@@ -6,9 +6,9 @@ import { onlyArgument, print, readArguments } from './arguments.ts';
 import { parseAddress, parseKind, parseOrigin, parseTimeout } from './browser-option.ts';
 import { usage } from './failure.ts';
 import { writeWhole } from './file.ts';
-import { KEY_OPTIONS, readKey } from './key-source.ts';
+import { type CliKey, KEY_OPTIONS, readKey } from './key-source.ts';
 import { demandComplete, showCounts, showEntries, showLosses } from './report.ts';
-import { readSessionFile } from './session-file.ts';
+import { withSession } from './session-file.ts';
 
 export async function runRestore(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments(args, {
@@ -35,11 +35,11 @@ export async function runRestore(args: readonly string[]): Promise<void> {
     ...(kind === undefined ? {} : { kinds: kind.map(parseKind) }),
     ...(keep === true ? { existing: 'keep' } : {}),
   };
-  const session = await readSessionFile(path, () => readKey(values));
+  const key = (): Promise<CliKey> => readKey(values);
 
   if (url === null) {
     const statePath = values['playwright-state'] as string;
-    const { state, losses } = await writeStorageState(session);
+    const { state, losses } = await withSession(path, key, (session) => writeStorageState(session));
     await writeWhole(statePath, `${JSON.stringify(state, null, 2)}\n`);
     print(
       values,
@@ -50,7 +50,7 @@ export async function runRestore(args: readonly string[]): Promise<void> {
   }
 
   await using driver = cdp(url);
-  const { target, report } = await driver.restore(session, options);
+  const { target, report } = await withSession(path, key, (session) => driver.restore(session, options));
   const tabs = open === true ? 'are being opened' : 'wait on an empty page at their address: reload them to open the site';
   // Chromium holds them for whom set them.
   const isBrief = report.counts.permissions + report.counts.passkeys > 0;

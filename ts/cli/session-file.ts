@@ -7,31 +7,36 @@ import { encodeSession } from '../blob/encode.ts';
 import type { SealContext } from '../envelope/context.ts';
 import { isFieldFile } from '../envelope/field-text.ts';
 import { open } from '../envelope/open.ts';
-import { seal } from '../envelope/seal.ts';
+import { openSessionFile } from '../file.ts';
 import { sectionsOf } from '../session/document.ts';
 import type { Session } from '../session/session.ts';
 import { openFields } from '../store/field-file.ts';
-import { readWhole, writeWhole } from './file.ts';
+import { naming, peekFile, readWhole } from './file.ts';
 import type { CliKey } from './key-source.ts';
 
-/** Sizes of a session on its way to a file, in bytes. */
-export interface Written {
-  readonly blobBytes: number;
-  readonly fileBytes: number;
-}
+/** Enough to tell what a file is. */
+const HEAD_BYTES = 64;
 
-/** Encodes in the packed framing, seals and writes a session. */
-export async function writeSessionFile(path: string, session: Session, key: CliKey): Promise<Written> {
-  const blob = await encodeSession(session, { framing: 'packed' });
-  const sealed = await seal(blob, key);
-  await writeWhole(path, sealed);
-  return { blobBytes: blob.length, fileBytes: sealed.length };
-}
-
-/** Reads a session; `key` is called only when the file is sealed. */
-export async function readSessionFile(path: string, key: () => Promise<CliKey>): Promise<Session> {
-  const bytes = await readWhole(path);
-  return openSession(bytes, isClear(bytes) ? null : await key());
+/**
+ * What `use` makes of the session in a file, each content of which was read and found right before; `key` is called only when the file is sealed. Contents are
+ * read from the file when they are asked for, and not after `use` has ended; only what cannot be read so is whole in memory: a pipe, and sealed fields.
+ */
+export async function withSession<T>(path: string, key: () => Promise<CliKey>, use: (session: Session) => Promise<T>): Promise<T> {
+  const head = await peekFile(path, HEAD_BYTES);
+  if (head === null || isFieldFile(head)) {
+    const bytes = await readWhole(path);
+    return use(await openSession(bytes, isClear(bytes) ? null : await key()));
+  }
+  const keys = isClear(head) ? null : await key();
+  return naming('FILE_READ', path, async () => {
+    const file = await openSessionFile(path, { keys });
+    try {
+      await file.verify();
+      return await use(file.session);
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 /** The session of a file: opened with `key` where it is sealed. A sealed file and no key is for the caller to refuse. */

@@ -24,7 +24,7 @@ export { formatKeyRing, parseKeyRing } from './keyring-text.ts';
 export { type Opened, type OpenOptions, open, openSealed, openSync } from './open.ts';
 export { activeKdfRunner, Passphrase, type PassphraseOptions } from './passphrase.ts';
 export { type PeekedHeader, peek, type Unverified } from './peek.ts';
-export { openRange, type ReadRange } from './range.ts';
+export { type OpenedRanges, type OpenRangesOptions, openRange, openRanges, type ReadRange } from './range.ts';
 export { type RewrappedHeader, reseal, rewrap, rewrapHeader } from './rewrap.ts';
 export { type SealOptions, seal, sealSync } from './seal.ts';
 export type { ByteSource } from './source.ts';

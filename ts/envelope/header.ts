@@ -49,6 +49,11 @@ export const KCV_BYTES = 8;
 const MAGIC = utf8ToBytes('PSPE');
 const LENGTH_BYTES = 8;
 
+/** Whether `bytes` begin as a sealed blob does. */
+export function isSealed(bytes: Uint8Array): boolean {
+  return bytes.length >= MAGIC.length && MAGIC.every((byte, at) => bytes[at] === byte);
+}
+
 // `ignoreBOM` keeps a leading U+FEFF: without it two different kids would decode to one.
 const kidDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -94,7 +99,7 @@ export interface Header extends Immutable {
  *    count or length beyond the limits, `ENVELOPE_MALFORMED` for a value that no writer writes.
  */
 export function parseHeader(sealed: Uint8Array): Header {
-  if (!startsWithMagic(sealed)) throw new PspError('ENVELOPE_NOT_SEALED', 'sealed blob: expected the magic "PSPE" at its start');
+  if (!isSealed(sealed)) throw new PspError('ENVELOPE_NOT_SEALED', 'sealed blob: expected the magic "PSPE" at its start');
   let at = MAGIC.length;
   const take = (byteLength: number): Uint8Array => {
     if (byteLength > sealed.length - at) throw cutInside(at + byteLength, sealed.length);
@@ -245,10 +250,6 @@ function decodeLength(bytes: Uint8Array, isStream: boolean): number | null {
   }
   if (length > BigInt(MAX_PLAINTEXT_BYTES)) throw beyond('plaintext length', MAX_PLAINTEXT_BYTES, Number(length));
   return Number(length);
-}
-
-function startsWithMagic(sealed: Uint8Array): boolean {
-  return sealed.length >= MAGIC.length && MAGIC.every((byte, at) => sealed[at] === byte);
 }
 
 function decodeKid(bytes: Uint8Array, wrapIndex: number): string {

@@ -39,10 +39,16 @@ export class Digest {
     let a = this.#a;
     let b = this.#b;
     // Two code units a step; the length, which follows, tells an odd one from one that a zero follows.
-    for (let i = 0; i < text.length; i += 2) {
-      const units = text.charCodeAt(i) | (i + 1 < text.length ? text.charCodeAt(i + 1) << 16 : 0);
+    const even = text.length & ~1;
+    for (let i = 0; i < even; i += 2) {
+      const units = text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16);
       a = mix(a ^ units, 0x9e3779b1);
       b = mix(b ^ units, 0x85ebca77);
+    }
+    if (even < text.length) {
+      const unit = text.charCodeAt(even);
+      a = mix(a ^ unit, 0x9e3779b1);
+      b = mix(b ^ unit, 0x85ebca77);
     }
     this.#a = a;
     this.#b = b;

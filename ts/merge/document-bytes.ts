@@ -7,6 +7,7 @@ import { isSection, learnBytes } from './content.ts';
 import type { MergeDocument } from './document.ts';
 import { type EntryValue, entryKey } from './entry.ts';
 import { compareIdentities } from './identity.ts';
+import { Rows } from './rows.ts';
 import { hasForm } from './shape.ts';
 import { encodeState } from './state.ts';
 import { decodeState } from './state-read.ts';
@@ -20,7 +21,7 @@ export async function encodeDocument(document: MergeDocument): Promise<Uint8Arra
   const { epoch, context, entries, marks } = document;
   const hidden = [...entries.values()].sort(compareIdentities).map((entry) => ({ ...entry, isShown: false }));
   for (const { candidates } of hidden) for (const { value } of candidates) if (typeof value === 'object') await learnSections(value);
-  return encodeState({ epoch, context, bits: 0, chunks: [], tabs: 0, rows: [], hidden, marks });
+  return encodeState({ epoch, context, bits: 0, chunks: [], tabs: 0, rows: new Rows(0, []), hidden, marks });
 }
 
 /**

@@ -4,8 +4,9 @@
  */
 import { PspError } from '../errors.ts';
 import { contextOf, covers, EMPTY_CONTEXT, subtractContexts, uniteContexts } from './context.ts';
-import { documentOfList, type MergeDocument } from './document-columns.ts';
+import type { MergeDocument } from './document-columns.ts';
 import { type Candidate, type Dot, type Entry, type EntryValue, entryKey } from './entry.ts';
+import { ListDocument } from './entry-list.ts';
 import { joinColumns } from './join-columns.ts';
 import { findDot } from './join-entry.ts';
 import type { Operation } from './operations.ts';
@@ -34,7 +35,7 @@ export function joinDocuments(documents: readonly MergeDocument[]): MergeDocumen
   const marks = new Map(first.marks);
   for (const document of documents) for (const [name, value] of document.marks) raiseMark(marks, name, value);
   const context = documents.reduce((united, document) => uniteContexts(united, document.context), EMPTY_CONTEXT);
-  return documentOfList({ epoch: first.epoch, context, marks }, joinColumns(documents));
+  return new ListDocument({ epoch: first.epoch, context, marks }, joinColumns(documents));
 }
 
 /** Keeps the greater of a mark's two values. */

@@ -8,7 +8,7 @@ import { compareKeys, compileKeyPath, type Key, toKey } from '../session/semanti
 import type { Section, StoreIndex } from '../session/session.ts';
 import { type Candidate, compareCandidates, type Dot, type EntryValue } from './entry.ts';
 import type { Identity } from './identity.ts';
-import { keyOf, keyText } from './record-key.ts';
+import { keyText } from './record-key.ts';
 
 /** What says how records must be. */
 export interface StoreRules {
@@ -139,9 +139,4 @@ export function nextKey(generator: number, records: readonly ShownRecord[]): num
     if (key !== null && key[0] === 1 && key[1] >= next) next = Math.min(Math.floor(key[1]) + 1, 2 ** 53);
   }
   return next;
-}
-
-/** A record as it is to be shown. The key stands in its path. */
-export function toShownRecord(record: Omit<ShownRecord, 'key'>): ShownRecord {
-  return { ...record, key: keyOf(record.keyBytes) };
 }

@@ -16,13 +16,11 @@ export interface FlatEntry {
   readonly value: EntryValue;
 }
 
-/** A session as entries, in columns: the place of an entry is the same in all of them. */
-export interface FlatSession {
+/** The columns of a session: the place of an entry is the same in all of them. */
+export interface FlatColumns {
   /** In the order of the document, without `tabPlace`. */
   readonly identities: readonly Identity[];
   readonly values: readonly EntryValue[];
-  /** The same as objects, made when they are asked for. */
-  readonly entries: readonly FlatEntry[];
   /** Whose the identities are. */
   readonly table: IdentityTable;
   /** Where the identity with this number stands, or -1; undefined for one that is newer. */
@@ -32,14 +30,48 @@ export interface FlatSession {
   /** The session that it was read beside, and for each entry its place there, where the very same entry has the very same value; else -1. */
   readonly like: FlatSession | null;
   readonly same: Int32Array;
-  /** See `binding.ts`. */
-  digests: Int32Array | null;
   /** By `storeKey`: where the records of a store stand, and the section that they were read from. */
   readonly stores: ReadonlyMap<string, FlatStore>;
   /** Ids of the tabs in their order. */
   readonly tabs: readonly string[];
   /** By `markName` of `mark.ts`. */
   readonly marks: ReadonlyMap<string, number>;
+}
+
+/** A session as entries, in columns. */
+export class FlatSession implements FlatColumns {
+  readonly identities: readonly Identity[];
+  readonly values: readonly EntryValue[];
+  readonly table: IdentityTable;
+  readonly positions: Int32Array;
+  readonly twice: Identity | null;
+  readonly like: FlatSession | null;
+  readonly same: Int32Array;
+  readonly stores: ReadonlyMap<string, FlatStore>;
+  readonly tabs: readonly string[];
+  readonly marks: ReadonlyMap<string, number>;
+  /** See `binding.ts`. */
+  digests: Int32Array | null = null;
+  #entries: readonly FlatEntry[] | null = null;
+
+  constructor(columns: FlatColumns) {
+    this.identities = columns.identities;
+    this.values = columns.values;
+    this.table = columns.table;
+    this.positions = columns.positions;
+    this.twice = columns.twice;
+    this.like = columns.like;
+    this.same = columns.same;
+    this.stores = columns.stores;
+    this.tabs = columns.tabs;
+    this.marks = columns.marks;
+  }
+
+  /** The same as objects, made when they are asked for. */
+  get entries(): readonly FlatEntry[] {
+    this.#entries ??= this.identities.map(({ key, kind, path }, i) => ({ key, kind, path, value: this.values[i] as EntryValue }));
+    return this.#entries;
+  }
 }
 
 /** Records of a store: the entries from `from` up to `to`, which is not one of them. */

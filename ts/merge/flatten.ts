@@ -20,7 +20,7 @@ import type {
 import { textOf } from '../session/session.ts';
 import { isSection, isTextSection, learnHash, type SectionHash, toldHash } from './content.ts';
 import type { EntryKind, EntryValue } from './entry.ts';
-import type { FlatEntry, FlatSession, FlatStore } from './flat-session.ts';
+import { FlatSession, type FlatStore } from './flat-session.ts';
 import { type Identity, IdentityTable } from './identity.ts';
 import { EXTENTS, markName } from './mark.ts';
 import { cacheEntryPath, cookiePath, credentialPath, type Path, permissionPath, storageKeyText, storeKey } from './path.ts';
@@ -62,12 +62,15 @@ const NOT_HEADER = new Set([
 ]);
 
 class Flattening {
-  readonly #identities: Identity[] = [];
-  readonly #values: EntryValue[] = [];
-  readonly #same: number[] = [];
+  readonly #identities: Identity[];
+  readonly #values: EntryValue[];
+  #same: Int32Array<ArrayBuffer>;
+  /** Of the columns: they have room for more. */
+  #length = 0;
   readonly #marks: Map<string, number> = new Map();
   readonly #stores: Map<string, FlatStore> = new Map();
-  readonly #repeatable: Set<Identity> = new Set();
+  /** 1 at the number of an identity that {@link addRepeatable} has added. */
+  #repeatable: Uint8Array = new Uint8Array(256);
   readonly #sections: Section[] = [];
   /** Entries with sections: whether they are the same is known when the hashes are. */
   readonly #undecided: { readonly at: number; readonly place: number }[] = [];
@@ -81,6 +84,10 @@ class Flattening {
     this.#like = like;
     this.#table = like?.table ?? new IdentityTable();
     this.#sectionHash = sectionHash;
+    const expected = like?.identities.length ?? 0;
+    this.#identities = new Array<Identity>(expected);
+    this.#values = new Array<EntryValue>(expected);
+    this.#same = new Int32Array(expected);
   }
 
   add(kind: EntryKind, path: Path, value: EntryValue): void {
@@ -92,7 +99,9 @@ class Flattening {
     const place = this.#table.place(kind, path);
     const own = this.#shared(kind, path);
     for (let i = 0; i < items.length; i++) {
-      const [name, kept] = items[i] as StorageItem;
+      const item = items[i] as StorageItem;
+      const name = item[0];
+      const kept = item[1];
       const value = isShortText(kept) ? await textOf(kept) : kept;
       const next = this.#like?.identities[this.#next];
       const isNext = next !== undefined && next.kind === kind && next.path[own.length] === name && isIn(next.path, own);
@@ -109,9 +118,19 @@ class Flattening {
   /** An entry whose like may stand there more than once: the next one has its number behind its path. */
   addRepeatable(kind: EntryKind, path: Path, value: EntryValue): void {
     let identity = this.#identify(kind, path);
-    for (let occurrence = 1; this.#repeatable.has(identity); occurrence++) identity = this.#identify(kind, [...path, String(occurrence)]);
-    this.#repeatable.add(identity);
+    for (let occurrence = 1; this.#repeatable[identity.index] === 1; occurrence++)
+      identity = this.#identify(kind, [...path, String(occurrence)]);
+    this.#noteRepeatable(identity);
     this.#push(identity, value);
+  }
+
+  #noteRepeatable({ index }: Identity): void {
+    if (index >= this.#repeatable.length) {
+      const grown = new Uint8Array(2 * Math.max(index, this.#table.size));
+      grown.set(this.#repeatable);
+      this.#repeatable = grown;
+    }
+    this.#repeatable[index] = 1;
   }
 
   /** Where the other session has the records of this store, if their section is the same one. */
@@ -129,7 +148,7 @@ class Flattening {
     const { identities, values } = this.#like as FlatSession;
     for (let place = from; place < to; place++) {
       const identity = identities[place] as Identity;
-      this.#repeatable.add(identity);
+      this.#noteRepeatable(identity);
       this.#put(identity, values[place] as EntryValue, place);
     }
     this.#next = to;
@@ -137,11 +156,11 @@ class Flattening {
 
   /** Notes that the records of a store are those that were added since there were `from` entries. */
   endStore(store: string, section: Section, from: number, isCanonical: boolean): void {
-    this.#stores.set(store, { section, from, to: this.#identities.length, isCanonical });
+    this.#stores.set(store, { section, from, to: this.#length, isCanonical });
   }
 
   get length(): number {
-    return this.#identities.length;
+    return this.#length;
   }
 
   mark(name: string, value: number): void {
@@ -158,20 +177,28 @@ class Flattening {
   #push(identity: Identity, value: EntryValue): void {
     const place = this.#findPlace(identity);
     const other = place < 0 ? undefined : (this.#like as FlatSession).values[place];
-    if (typeof value !== 'object' || value === null)
-      this.#put(identity, value, other !== undefined && Object.is(other, value) ? place : -1);
-    else if (other === value) this.#put(identity, value, place);
+    if (typeof value !== 'object' || value === null) {
+      // The other one's, so that they are told to be the same at once from here on.
+      if (other !== undefined && Object.is(other, value)) this.#put(identity, other, place);
+      else this.#put(identity, value, -1);
+    } else if (other === value) this.#put(identity, value, place);
     else if (this.#collect(value)) {
-      if (place >= 0) this.#undecided.push({ at: this.#identities.length, place });
+      if (place >= 0) this.#undecided.push({ at: this.#length, place });
       this.#put(identity, value, -1);
     } else if (other !== undefined && sameEntryValue(other, value)) this.#put(identity, other, place);
     else this.#put(identity, value, -1);
   }
 
   #put(identity: Identity, value: EntryValue, place: number): void {
-    this.#identities.push(identity);
-    this.#values.push(value);
-    this.#same.push(place);
+    const at = this.#length++;
+    this.#identities[at] = identity;
+    this.#values[at] = value;
+    if (at >= this.#same.length) {
+      const grown = new Int32Array(2 * at + 64);
+      grown.set(this.#same);
+      this.#same = grown;
+    }
+    this.#same[at] = place;
   }
 
   #findPlace(identity: Identity): number {
@@ -189,7 +216,10 @@ class Flattening {
       return true;
     }
     let found = false;
-    for (const member of Object.values(value)) if (typeof member === 'object' && this.#collect(member as EntryValue)) found = true;
+    for (const name of Object.keys(value)) {
+      const member = (value as Readonly<Record<string, EntryValue>>)[name];
+      if (typeof member === 'object' && this.#collect(member)) found = true;
+    }
     return found;
   }
 
@@ -205,6 +235,8 @@ class Flattening {
 
   take(tabs: readonly string[]): FlatSession {
     const [identities, values] = [this.#identities, this.#values];
+    identities.length = this.#length;
+    values.length = this.#length;
     const positions = new Int32Array(this.#table.size).fill(-1);
     let twice: Identity | null = null;
     for (let i = 0; i < identities.length; i++) {
@@ -212,15 +244,9 @@ class Flattening {
       if (positions[identity.index] !== -1) twice ??= identity;
       positions[identity.index] = i;
     }
-    let entries: readonly FlatEntry[] | null = null;
-    return {
-      ...{ identities, values, table: this.#table, positions, twice, like: this.#like, same: new Int32Array(this.#same), digests: null },
-      ...{ stores: this.#stores, tabs, marks: this.#marks },
-      get entries() {
-        entries ??= identities.map(({ key, kind, path }, i) => ({ key, kind, path, value: values[i] as EntryValue }));
-        return entries;
-      },
-    };
+    const same = this.#same.subarray(0, this.#length);
+    const [table, like, stores, marks] = [this.#table, this.#like, this.#stores, this.#marks];
+    return new FlatSession({ identities, values, table, positions, twice, like, same, stores, tabs, marks });
   }
 
   header(session: Session): void {
@@ -278,15 +304,23 @@ class Flattening {
   }
 }
 
+/** Members of a storage key's storage that have entries of their own. */
+const STORAGE_LISTS: ReadonlySet<string> = new Set(['key', 'localStorage', 'indexedDB', 'caches', 'serviceWorkers', 'files']);
+
 async function addStorage(flattening: Flattening, storage: OriginStorage): Promise<void> {
-  const { key, localStorage, indexedDB, caches, serviceWorkers, files, ...own } = storage;
+  const { key, localStorage, indexedDB, caches, serviceWorkers, files } = storage;
   const storageKey = storageKeyText(key);
   flattening.mark(markName('origin', storageKey), 1);
-  if (Object.keys(own).length > 0) flattening.add('origin', [storageKey], own as unknown as EntryValue);
+  const own = Object.keys(storage).filter((member) => !STORAGE_LISTS.has(member));
+  if (own.length > 0) {
+    const members = storage as unknown as Readonly<Record<string, EntryValue>>;
+    flattening.add('origin', [storageKey], Object.fromEntries(own.map((member) => [member, members[member]])));
+  }
   await flattening.addItems('localStorage', [storageKey], localStorage);
   for (const database of indexedDB) await addDatabase(flattening, storageKey, database);
-  const lists = { caches, serviceWorkers, files };
-  for (const [member, list] of Object.entries(lists)) if (list !== undefined) flattening.mark(markName('list', storageKey, member), 1);
+  if (caches !== undefined) flattening.mark(markName('list', storageKey, 'caches'), 1);
+  if (serviceWorkers !== undefined) flattening.mark(markName('list', storageKey, 'serviceWorkers'), 1);
+  if (files !== undefined) flattening.mark(markName('list', storageKey, 'files'), 1);
   for (const cache of caches ?? []) addCache(flattening, storageKey, cache);
   for (const worker of serviceWorkers ?? []) flattening.add('serviceWorker', [storageKey, worker.scope], worker as unknown as EntryValue);
   for (const file of files ?? []) flattening.add('file', [storageKey, file.path], file as unknown as EntryValue);
@@ -330,7 +364,9 @@ async function addDatabase(flattening: Flattening, storageKey: string, database:
 }
 
 function isTextOf(text: string, bytes: Uint8Array): boolean {
-  return text.length === bytes.length && bytes.every((byte, i) => byte === text.charCodeAt(i));
+  if (text.length !== bytes.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 type Shell = Omit<ObjectStore, 'records' | 'recordCount' | 'keyGenerator'>;

@@ -92,7 +92,8 @@ export function decideGroup(contested: readonly Contested[]): readonly Candidate
   const winners: Candidate[] = [];
   let undecided = contested.map((_, i) => i);
   while (undecided.length > 0) {
-    const leader = undecided.map((i) => contested[i] as Contested).reduce((best, one) => (compareLead(one, best) > 0 ? one : best));
+    let leader = contested[undecided[0] as number] as Contested;
+    for (const i of undecided) if (compareLead(contested[i] as Contested, leader) > 0) leader = contested[i] as Contested;
     const { replica } = leader.pick.winner.dot;
     undecided = undecided.filter((i) => {
       const own = lastOf((contested[i] as Contested).entry.candidates, replica);

@@ -1,10 +1,11 @@
 /**
  * Joins the entries of documents, by identity. What a session shows by one write, and every other one too that has the entry, is joined from the columns: no object
- * is made but for what stays. Any other entry is joined by `joinEntry`, which says what both of them do.
+ * is made but where several writes stay. Any other entry is joined by `joinEntry`, which says what both of them do.
  */
 import { type Context, isWithin } from './context.ts';
-import { candidateAt, columnsOf, type DocumentColumns, type EntryList, entryAt, type MergeDocument, stampAt } from './document-columns.ts';
+import { candidateAt, columnsOf, type DocumentColumns, entryAt, type MergeDocument, stampAt } from './document-columns.ts';
 import { type Candidate, type Entry, isSameStamp } from './entry.ts';
+import { EntryList } from './entry-list.ts';
 import { type Identity, IdentityTable } from './identity.ts';
 import { checkFork, joinEntry, sortCandidates } from './join-entry.ts';
 
@@ -55,8 +56,7 @@ class Joining {
   readonly #sides: readonly Side[];
   /** By number of the replica: who has seen some of it. */
   readonly #sights: readonly (readonly Sight[])[];
-  readonly #identities: Identity[] = [];
-  readonly #entries: Entry[] = [];
+  readonly #list: EntryList;
   /** Of the entry at hand, for each document: the place in it, and the write there by replica and counter; -1 for none. */
   readonly #places: Int32Array;
   readonly #replicas: Int32Array;
@@ -69,6 +69,10 @@ class Joining {
     this.#table = table;
     this.#contexts = documents.map(({ context }) => context);
     this.#sides = documents.map((document) => toSide(document, table, replicas));
+    this.#list = new EntryList(
+      table,
+      this.#sides.map(({ columns }) => columns),
+    );
     const sights: Sight[][] = Array.from(replicas, () => []);
     this.#contexts.forEach((context, side) => {
       for (const [replica, ranges] of context) {
@@ -90,27 +94,24 @@ class Joining {
         if (isDone[identity.index] === 1) continue;
         isDone[identity.index] = 1;
         const held = this.#sides.map((side) => side.others.get(identity) ?? entryOf(side, identity));
-        this.#add(identity, joinEntry(this.#contexts, held));
+        const joined = joinEntry(this.#contexts, held);
+        if (joined !== null) this.#list.add(identity, joined);
       }
     }
-    this.#sides.forEach(({ columns }, i) => {
-      for (const identity of columns?.flat.identities ?? []) {
+    for (let side = 0; side < this.#sides.length; side++) {
+      const identities = this.#sides[side]?.columns?.flat.identities ?? [];
+      for (let place = 0; place < identities.length; place++) {
+        const identity = identities[place] as Identity;
         if (isDone[identity.index] === 1) continue;
         isDone[identity.index] = 1;
-        this.#add(identity, this.#joinRows(identity, i));
+        this.#joinRows(identity, side);
       }
-    });
-    return { table: this.#table, identities: this.#identities, entries: this.#entries };
-  }
-
-  #add(identity: Identity, entry: Entry | null): void {
-    if (entry === null) return;
-    this.#identities.push(identity);
-    this.#entries.push(entry);
+    }
+    return this.#list;
   }
 
   /** An entry of which every document has one write or none; the first that has it is `first`. */
-  #joinRows(identity: Identity, first: number): Entry | null {
+  #joinRows(identity: Identity, first: number): void {
     const count = this.#sides.length;
     for (let side = 0; side < count; side++) this.#lookUp(side, identity);
     let kept = 0;
@@ -120,10 +121,16 @@ class Joining {
       if (same !== -1) this.#checkFork(identity, same, side);
       else if (this.#isKept(side)) this.#kept[kept++] = side;
     }
-    if (kept === 0) return null;
+    if (kept === 0) return;
+    const side = this.#kept[0] as number;
+    if (kept === 1) this.#list.addRow(identity, side, this.#places[side] as number);
+    else this.#list.add(identity, this.#entryOf(identity, kept));
+  }
+
+  #entryOf({ kind, path }: Identity, kept: number): Entry {
     const candidates = new Array<Candidate>(kept);
     for (let i = 0; i < kept; i++) candidates[i] = this.#candidate(this.#kept[i] as number);
-    return { kind: identity.kind, path: identity.path, candidates: sortCandidates(candidates) };
+    return { kind, path, candidates: sortCandidates(candidates) };
   }
 
   #lookUp(side: number, { index }: Identity): void {

@@ -6,16 +6,19 @@ import { PspError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 import type { SectionHash } from './content.ts';
 import { compactDocument, joinDocuments, type MergeDocument } from './document.ts';
-import { columnsOf, entriesOf, writeAt } from './document-columns.ts';
+import { columnsOf } from './document-columns.ts';
 import { type Candidate, type Dot, type Entry, type EntryKind, type EntryValue, entryKey } from './entry.ts';
-import { describeStore, type Source, type StoreRules } from './fit.ts';
+import { listEntries } from './entry-list.ts';
+import { describeStore, type Source, type SourceRecords, type StoreRules } from './fit.ts';
 import type { FlatSession } from './flat-session.ts';
 import type { Identity } from './identity.ts';
 import { storeKey } from './path.ts';
+import { hasEnded } from './policy/evidence.ts';
 import { learnConflicts } from './policy/learn.ts';
-import { type ParkedEntry, rebuildSession, type ShownEntry } from './rebuild.ts';
-import { type Conflict, type Loss, type ResolveOptions, resolve } from './resolve.ts';
+import { type ParkedEntry, rebuildSession } from './rebuild.ts';
+import { type Conflict, type Loss, type Resolution, type ResolveOptions, resolve } from './resolve.ts';
 import { attachState, type MergeInput, readMerge } from './session-state.ts';
+import { type ShownEntry, showChosen, showRow } from './shown.ts';
 
 export type { ParkedEntry } from './rebuild.ts';
 export { type MergeInput, readMerge, withoutMergeState } from './session-state.ts';
@@ -91,28 +94,78 @@ export async function showDocument(
   options: ShowOptions = {},
 ): Promise<MergedSession> {
   const losses: Loss[] = [];
-  const entries = entriesOf(document).map((entry) => (entry.kind === 'database' ? ofHighestVersion(entry, losses) : entry));
-  await learnConflicts(entries, options.policies, options.sectionHash);
-  const resolution = resolve(entries, options);
+  const list = listEntries(document);
   const shown: ShownEntry[] = [];
-  entries.forEach((entry, i) => {
+  const contested: Entry[] = [];
+  for (let at = 0; at < list.length; at++) {
+    if (list.isRow(at)) {
+      const one = showRow(list, at);
+      if (options.now === undefined || !hasEnded(one.kind, one.value, options.now)) shown.push(one);
+    } else {
+      const entry = list.entryAt(at);
+      contested.push(entry.kind === 'database' ? ofHighestVersion(entry, losses) : entry);
+    }
+  }
+  await learnConflicts(contested, options.policies, options.sectionHash);
+  const resolution = resolve(contested, options);
+  contested.forEach((entry, i) => {
     const one = resolution.shown[i];
-    if (one !== undefined && one !== null) shown.push({ entry, shown: one });
+    if (one !== undefined && one !== null) shown.push(showChosen(entry, one));
   });
-  const { session, parked } = rebuildSession(shown, document.marks, { id, incarnation }, (options.inputs ?? []).map(toSource));
-  let inOrderOnce: readonly Loss[] | null = null;
-  return {
-    session: await attachState(session, document, options.inputs?.[0]?.flat),
-    conflicts: inOrder(resolution.conflicts),
-    // Many, where everything was changed by everybody, and only a log wants them in order.
-    get losses() {
-      inOrderOnce ??= inOrder([...resolution.losses, ...losses]);
-      return inOrderOnce;
+  const { session, parked } = rebuildSession(
+    shown,
+    document.marks,
+    { id, incarnation },
+    (options.inputs ?? []).map((input) => new InputSource(input)),
+  );
+  return new ShownSession(
+    {
+      session: await attachState(session, document, options.inputs?.[0]?.flat),
+      conflicts: inOrder(resolution.conflicts),
+      volatile: resolution.volatile,
+      parked: inOrder(parked),
+      document,
     },
-    volatile: resolution.volatile,
-    parked: inOrder(parked),
-    document,
+    resolution,
+    losses,
+  );
+}
+
+/** Lists losses when they are asked for: many, where everything was changed by everybody, and only a log wants them. As `LazyDocument` does it. */
+class ShownSession implements MergedSession {
+  readonly session: Session;
+  readonly conflicts: readonly Conflict[];
+  readonly volatile: number;
+  readonly parked: readonly ParkedEntry[];
+  readonly document: MergeDocument;
+  declare readonly losses: readonly Loss[];
+  readonly #resolution: Resolution;
+  readonly #others: readonly Loss[];
+  #losses: readonly Loss[] | null = null;
+
+  static readonly #LOSSES: PropertyDescriptor = {
+    enumerable: true,
+    get(this: ShownSession) {
+      this.#losses ??= inOrder([...this.#resolution.losses, ...this.#others]);
+      return this.#losses;
+    },
   };
+
+  /** `others`: losses that no policy decided. */
+  constructor(
+    { session, conflicts, volatile, parked, document }: Omit<MergedSession, 'losses'>,
+    resolution: Resolution,
+    others: readonly Loss[],
+  ) {
+    this.session = session;
+    this.conflicts = conflicts;
+    this.volatile = volatile;
+    this.parked = parked;
+    this.document = document;
+    this.#resolution = resolution;
+    this.#others = others;
+    Object.defineProperty(this, 'losses', ShownSession.#LOSSES);
+  }
 }
 
 /**
@@ -153,24 +206,32 @@ function ofHighestVersion(entry: Entry, losses: Loss[]): Entry {
 }
 
 /** What a session shows fits what it says of its stores; see `fit.ts`. Looked up only where it is asked for. */
-function toSource({ document, flat }: MergeInput): Source {
-  let described: Map<string, string> | null = null;
-  return {
-    get stores() {
-      described ??= describeStores(flat);
-      return described;
-    },
-    recordsOf(store) {
-      const found = flat.stores.get(store);
-      if (found === undefined || !found.isCanonical) return null;
-      const { section, from, to } = found;
-      return { section, identities: flat.identities.slice(from, to), values: flat.values.slice(from, to) };
-    },
-    dotOf(path) {
-      const place = flat.positions[flat.table.intern('record', path).index] ?? -1;
-      return place === -1 ? undefined : shownDot(document, flat, place);
-    },
-  };
+class InputSource implements Source {
+  readonly #input: MergeInput;
+  #stores: ReadonlyMap<string, string> | null = null;
+
+  constructor(input: MergeInput) {
+    this.#input = input;
+  }
+
+  get stores(): ReadonlyMap<string, string> {
+    this.#stores ??= describeStores(this.#input.flat);
+    return this.#stores;
+  }
+
+  recordsOf(store: string): SourceRecords | null {
+    const { flat } = this.#input;
+    const found = flat.stores.get(store);
+    if (found === undefined || !found.isCanonical) return null;
+    const { section, from, to } = found;
+    return { section, identities: flat.identities.slice(from, to), values: flat.values.slice(from, to) };
+  }
+
+  dotOf(path: readonly string[]): Dot | undefined {
+    const { document, flat } = this.#input;
+    const place = flat.positions[flat.table.intern('record', path).index] ?? -1;
+    return place === -1 ? undefined : shownDot(document, flat, place);
+  }
 }
 
 function describeStores({ identities, values }: FlatSession): Map<string, string> {
@@ -186,7 +247,7 @@ function describeStores({ identities, values }: FlatSession): Map<string, string
 function shownDot(document: MergeDocument, { identities, values }: FlatSession, place: number): Dot | undefined {
   const columns = columnsOf(document);
   const row = columns === undefined ? -1 : (columns.rows[place] as number);
-  if (columns !== undefined && row !== -1) return writeAt(columns.writes, row).dot;
+  if (columns !== undefined && row !== -1) return columns.writes.dotAt(row);
   const entry = document.entries.get((identities[place] as Identity).key);
   return entry?.candidates.find(({ value }) => value === values[place])?.dot;
 }

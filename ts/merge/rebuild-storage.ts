@@ -1,5 +1,6 @@
 /** The entries of one storage key, put together again; see `rebuild.ts`. */
 import { RECORDS_MEDIA_TYPE, RecordWriter } from '../session/clone/records.ts';
+import { compareKeys } from '../session/semantic/key.ts';
 import type {
   CacheEntry,
   Database,
@@ -13,13 +14,13 @@ import type {
   StoreIndex,
 } from '../session/session.ts';
 import { knownSection } from './content.ts';
-import { type Candidate, compareCandidates, type Entry, type EntryKind, type EntryValue } from './entry.ts';
-import { findMisfits, nextKey, type ShownRecord, type Source, toShownRecord } from './fit.ts';
+import { type Candidate, compareCandidates, type EntryKind, type EntryValue } from './entry.ts';
+import { findMisfits, nextKey, type ShownRecord, type Source } from './fit.ts';
 import type { Identity } from './identity.ts';
 import { markName } from './mark.ts';
 import { comparePaths, parseStorageKey, storeKey } from './path.ts';
-import { compareRecordKeys, recordKeyBytes } from './record-key.ts';
-import { sameEntryValue } from './value.ts';
+import { compareRecordKeys, keyOf, recordKeyBytes } from './record-key.ts';
+import type { ShownEntry } from './shown.ts';
 
 /** An entry that the merged session does not show, though nothing deleted it: it would not be valid there. It stays in the state. */
 export interface ParkedEntry {
@@ -52,7 +53,7 @@ interface Shell {
   readonly records?: Section;
 }
 
-type RecordPart = Omit<ShownRecord, 'key'> & { readonly rivals: boolean };
+type RecordPart = ShownRecord & { readonly hasRivals: boolean };
 
 /** Collects what is shown of one storage key. */
 export class StorageBuilder {
@@ -70,32 +71,28 @@ export class StorageBuilder {
     this.#storageKey = storageKey;
   }
 
-  /** `candidate`: the write that is shown; items of web storage need none. */
-  add({ kind, path, candidates }: Entry, value: EntryValue, candidate: Candidate | null): void {
+  add(shown: ShownEntry): void {
+    const { kind, path, value } = shown;
     const name = path[1] as string;
-    if (kind === 'localStorage') {
-      this.#items.push([name, value as string | Section]);
-      return;
-    }
-    const part = { name, path, value: value as never, candidate: candidate as Candidate };
-    if (kind === 'origin') this.#own = value as Members;
-    else if (kind === 'database') this.#databases.push(part);
-    else if (kind === 'cache') this.#caches.push(part);
-    else if (kind === 'cacheEntry') listIn(this.#cacheEntries, name).push(part);
-    else if (kind === 'serviceWorker') this.#workers.push(part);
-    else if (kind === 'file') this.#files.push(part);
+    if (kind === 'localStorage') this.#items.push([name, value as string | Section]);
+    else if (kind === 'origin') this.#own = value as Members;
+    else if (kind === 'record') this.#addRecord(shown);
     else {
-      // Two that wrote the same, or one that deleted, are no two inserts.
-      const rivals = candidates.some((one) => one.value !== undefined && !sameEntryValue(one.value, value));
-      this.#addRecord(path, value as Uint8Array, part.candidate, rivals);
+      const part = { name, path, value: value as never, candidate: shown.candidate };
+      if (kind === 'database') this.#databases.push(part);
+      else if (kind === 'cache') this.#caches.push(part);
+      else if (kind === 'cacheEntry') listIn(this.#cacheEntries, name).push(part);
+      else if (kind === 'serviceWorker') this.#workers.push(part);
+      else this.#files.push(part);
     }
   }
 
-  #addRecord(path: readonly string[], value: Uint8Array, candidate: Candidate, rivals: boolean): void {
+  #addRecord({ path, value, candidate, hasRivals }: ShownEntry): void {
     const [, database, store, key] = path as [string, string, string, string];
     const stores = this.#records.get(database) ?? new Map<string, RecordPart[]>();
     this.#records.set(database, stores);
-    listIn(stores, store).push({ path, keyBytes: recordKeyBytes(key), value, candidate, rivals });
+    const keyBytes = recordKeyBytes(key);
+    listIn(stores, store).push({ path, key: keyOf(keyBytes), keyBytes, value: value as Uint8Array, candidate, hasRivals });
   }
 
   /** The storage of the key, or null when the key is none. What is not shown is added to `parked`. */
@@ -167,13 +164,13 @@ export class StorageBuilder {
     sources: readonly Source[],
     parked: ParkedEntry[],
   ): ObjectStore {
-    const records = parts.map(toShownRecord);
     const store = storeKey(this.#storageKey, database, shell.name);
-    const misfits = findMisfits(store, shell, records, sources);
+    const misfits = findMisfits(store, shell, parts, sources);
     for (const [{ path }, reason] of misfits) parked.push({ kind: 'record', path, reason });
     // Nothing tells two inserts from two changes of one record; so all that did not win are reported, and kept.
-    for (const { path, rivals } of parts) if (rivals && shell.autoIncrement) parked.push({ kind: 'record', path, reason: 'generated-key' });
-    const shown = records.filter((record) => !misfits.has(record)).sort(byKey);
+    for (const { path, hasRivals } of parts)
+      if (hasRivals && shell.autoIncrement) parked.push({ kind: 'record', path, reason: 'generated-key' });
+    const shown = parts.filter((record) => !misfits.has(record)).sort(byKey);
     const kept = shell.autoIncrement && generator !== undefined ? { keyGenerator: nextKey(generator, shown) } : {};
     if (shown.length === 0) return { recordCount: 0, ...shell, ...kept };
     const { records: _, recordCount: _uncaptured, ...rules } = shell;
@@ -228,6 +225,7 @@ function byWriting(a: Part<unknown>, b: Part<unknown>): number {
 }
 
 function byKey(a: ShownRecord, b: ShownRecord): number {
+  if (a.key !== null && b.key !== null) return compareKeys(a.key, b.key);
   const one = { key: a.key, text: a.path.slice(3).join('\0') };
   return compareRecordKeys(one, { key: b.key, text: b.path.slice(3).join('\0') });
 }

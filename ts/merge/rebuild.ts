@@ -3,22 +3,16 @@
  * they were written, which is what Cache Storage does; tabs stand in the order of their places. What would make the session invalid is parked (law M13).
  */
 import type { Coverage, OriginStorage, Permission, Session, StorageCoverage, Tab, TtlRule } from '../session/session.ts';
-import type { Candidate, Entry, EntryKind, EntryValue } from './entry.ts';
+import type { EntryKind, EntryValue } from './entry.ts';
 import type { Source } from './fit.ts';
 import { EXTENTS, markName, markParts } from './mark.ts';
 import { comparePaths, parseStorageKey } from './path.ts';
 import { type ParkedEntry, StorageBuilder } from './rebuild-storage.ts';
-import type { Shown } from './resolve.ts';
+import type { ShownEntry } from './shown.ts';
 import { comparePlaces } from './tab-place.ts';
 import { targetsOf } from './target.ts';
 
 export type { ParkedEntry } from './rebuild-storage.ts';
-
-/** An entry and what is shown of it. */
-export interface ShownEntry {
-  readonly entry: Entry;
-  readonly shown: Shown;
-}
 
 /** What a session has besides entries and marks. */
 export interface SessionIdentity {
@@ -41,11 +35,11 @@ export function rebuildSession(
   const byKind = groupByKind(entries);
   const list = (kind: EntryKind): readonly ShownEntry[] => byKind.get(kind) ?? [];
   const parked: ParkedEntry[] = [];
-  const header = Object.fromEntries(list('header').map(({ entry, shown }) => [entry.path[0] as string, shown.value]));
-  const permissions = inOrder(list('permission')).map(({ shown }) => shown.value as unknown as Permission);
-  const credentials = inOrder(list('credential')).map(({ entry, shown }) => {
-    const signCount = marks.get(markName('signCount', entry.path[0] as string, entry.path[1] as string)) ?? 0;
-    return { ...(shown.value as Members), signCount };
+  const header = Object.fromEntries(list('header').map(({ path, value }) => [path[0] as string, value]));
+  const permissions = inOrder(list('permission')).map(({ value }) => value as unknown as Permission);
+  const credentials = inOrder(list('credential')).map(({ path, value }) => {
+    const signCount = marks.get(markName('signCount', path[0] as string, path[1] as string)) ?? 0;
+    return { ...(value as Members), signCount };
   });
   const isListed = (member: string): boolean => marks.get(markName('list', member)) === 1;
   const session = {
@@ -55,7 +49,7 @@ export function rebuildSession(
     createdAt: -(marks.get(markName('created')) ?? 0) + 0,
     updatedAt: marks.get(markName('updated')) ?? 0,
     coverage: rebuildCoverage(marks),
-    cookies: inOrder(list('cookie')).map(({ shown }) => shown.value),
+    cookies: inOrder(list('cookie')).map(({ value }) => value),
     storage: rebuildStorage(byKind, marks, sources, parked),
     tabs: rebuildTabs(byKind, marks),
     ...(permissions.length > 0 || isListed('permissions') ? { permissions } : {}),
@@ -68,23 +62,15 @@ export function rebuildSession(
 function groupByKind(entries: readonly ShownEntry[]): ReadonlyMap<EntryKind, readonly ShownEntry[]> {
   const byKind = new Map<EntryKind, ShownEntry[]>();
   for (const one of entries) {
-    const list = byKind.get(one.entry.kind);
-    if (list === undefined) byKind.set(one.entry.kind, [one]);
+    const list = byKind.get(one.kind);
+    if (list === undefined) byKind.set(one.kind, [one]);
     else list.push(one);
   }
   return byKind;
 }
 
 function inOrder(entries: readonly ShownEntry[]): readonly ShownEntry[] {
-  return [...entries].sort((a, b) => comparePaths(a.entry.path, b.entry.path));
-}
-
-/** The write that a shown value is, or the latest of those that it was made of. */
-export function shownCandidate({ entry: { candidates }, shown }: ShownEntry): Candidate {
-  const { dot } = shown;
-  const last = candidates[candidates.length - 1] as Candidate;
-  if (dot === undefined || last.dot === dot) return last;
-  return candidates.find((one) => one.dot.counter === dot.counter && one.dot.replica === dot.replica) ?? last;
+  return [...entries].sort((a, b) => comparePaths(a.path, b.path));
 }
 
 function rebuildCoverage(marks: ReadonlyMap<string, number>): Coverage {
@@ -122,10 +108,7 @@ function rebuildStorage(
   for (const name of marks.keys()) if (name.startsWith('["origin"')) builder(markParts(name)[1] as string);
   const kinds: readonly EntryKind[] = ['origin', 'localStorage', 'database', 'record', 'cache', 'cacheEntry', 'serviceWorker', 'file'];
   for (const kind of kinds) {
-    for (const one of byKind.get(kind) ?? []) {
-      const candidate = kind === 'localStorage' ? null : shownCandidate(one);
-      builder(one.entry.path[0] as string).add(one.entry, one.shown.value, candidate);
-    }
+    for (const one of byKind.get(kind) ?? []) builder(one.path[0] as string).add(one);
   }
   const sorted = [...builders].sort(([a], [b]) => (a < b ? -1 : 1));
   return sorted.flatMap(([, one]) => one.build(marks, sources, parked) ?? []);
@@ -134,29 +117,29 @@ function rebuildStorage(
 /** Law M14: what belongs to a tab that is not shown is not shown either. */
 function rebuildTabs(byKind: ReadonlyMap<EntryKind, readonly ShownEntry[]>, marks: ReadonlyMap<string, number>): Tab[] {
   const tabs = new Map<string, { place: string; id: string; own: Record<string, unknown>; areas: Map<string, [string, EntryValue][]> }>();
-  for (const { entry, shown } of byKind.get('tab') ?? []) {
-    const [id, member] = entry.path as [string, string?];
-    if (member === undefined) tabs.set(id, { place: '', id, own: { ...(shown.value as Members) }, areas: new Map() });
+  for (const { path, value } of byKind.get('tab') ?? []) {
+    const [id, member] = path as [string, string?];
+    if (member === undefined) tabs.set(id, { place: '', id, own: { ...(value as Members) }, areas: new Map() });
   }
-  for (const { entry, shown } of byKind.get('tab') ?? []) {
-    const [id, member] = entry.path as [string, string?];
+  for (const { path, value } of byKind.get('tab') ?? []) {
+    const [id, member] = path as [string, string?];
     const tab = tabs.get(id);
-    if (member !== undefined && tab !== undefined) tab.own[member] = shown.value;
+    if (member !== undefined && tab !== undefined) tab.own[member] = value;
   }
-  for (const { entry, shown } of byKind.get('tabPlace') ?? []) {
-    const tab = tabs.get(entry.path[0] as string);
-    if (tab !== undefined) tab.place = shown.value as string;
+  for (const { path, value } of byKind.get('tabPlace') ?? []) {
+    const tab = tabs.get(path[0] as string);
+    if (tab !== undefined) tab.place = value as string;
   }
   for (const name of marks.keys()) {
     if (!name.startsWith('["area"')) continue;
     const [, id, storageKey] = markParts(name) as [string, string, string];
     tabs.get(id)?.areas.set(storageKey, []);
   }
-  for (const { entry, shown } of byKind.get('sessionStorage') ?? []) {
-    const [id, storageKey, item] = entry.path as [string, string, string];
+  for (const { path, value } of byKind.get('sessionStorage') ?? []) {
+    const [id, storageKey, item] = path as [string, string, string];
     const areas = tabs.get(id)?.areas;
     const items = areas?.get(storageKey) ?? [];
-    items.push([item, shown.value]);
+    items.push([item, value]);
     areas?.set(storageKey, items);
   }
   return [...tabs.values()].sort(compareTabs).map(({ id, own, areas }) => {
@@ -180,12 +163,12 @@ function compareTabs(a: { readonly place: string; readonly id: string }, b: { re
 function rebuildRules(session: Session, entries: readonly ShownEntry[], marks: ReadonlyMap<string, number>): TtlRule[] {
   const targets = targetsOf(
     session,
-    entries.map(({ entry }) => entry.path),
+    entries.map(({ path }) => path),
   );
-  return entries.flatMap(({ entry, shown }, i) => {
+  return entries.flatMap(({ path, value }, i) => {
     const target = targets[i];
     if (target === undefined || target === null) return [];
-    const lastTouched = marks.get(markName('touched', ...entry.path));
-    return [{ target, ...(shown.value as Members), ...(lastTouched === undefined ? {} : { lastTouched }) }];
+    const lastTouched = marks.get(markName('touched', ...path));
+    return [{ target, ...(value as Members), ...(lastTouched === undefined ? {} : { lastTouched }) }];
   });
 }

@@ -42,12 +42,28 @@ export function recordKeyBytes(text: string): Uint8Array<ArrayBuffer> {
 
 /** The key that encoded bytes hold; null when they hold none. */
 export function keyOf(bytes: Uint8Array): Key | null {
+  const integer = integerOf(bytes);
+  if (integer !== null) return [1, integer];
   try {
     return toKey(decodeValue(bytes).value, { left: MAX_SHARING * bytes.length });
   } catch (error) {
     if (error instanceof PspError) return null;
     throw error;
   }
+}
+
+/** What most keys are: an integer below 2^28; null for any other. */
+function integerOf(bytes: Uint8Array): number | null {
+  const end = bytes.length - 1;
+  if (bytes[0] !== TAG.integer || end < 1 || end > 4) return null;
+  let integer = 0;
+  for (let i = end; i >= 1; i--) {
+    const byte = bytes[i] as number;
+    // A varint ends with its first byte below 0x80, which is 0 only where it is alone.
+    if (byte < 0x80 !== (i === end) || (byte === 0 && end > 1)) return null;
+    integer = integer * 0x80 + (byte & 0x7f);
+  }
+  return integer;
 }
 
 function keyValue(key: Key): unknown {

@@ -4,7 +4,7 @@
  */
 import type { Candidate, Dot, Entry, EntryKind, EntryValue } from './entry.ts';
 import { bySite, type Contested, decideGroup, type GroupOf } from './groups.ts';
-import { ownExpiry } from './policy/evidence.ts';
+import { hasEnded } from './policy/evidence.ts';
 import { compileRules, type Rules, type Ruling } from './policy/rules.ts';
 import { type Choice, type Made, type PolicyRule, type SurfaceReason, sameWrite } from './policy.ts';
 
@@ -58,6 +58,7 @@ export interface Resolution {
   /** One for each entry, in the same order; null where nothing is shown. */
   readonly shown: readonly (Shown | null)[];
   readonly conflicts: readonly Conflict[];
+  /** Listed when they are asked for. */
   readonly losses: readonly Loss[];
   /** How many volatile entries had a conflict. */
   readonly volatile: number;
@@ -83,12 +84,20 @@ interface Waiting extends Contested {
   readonly at: number;
 }
 
+/** A conflict that one candidate won. What it cost is only listed when somebody asks. */
+interface Settled {
+  readonly entry: Entry;
+  readonly winner: Candidate;
+  readonly rule: string;
+  readonly group: string | null;
+}
+
 class Reading {
   readonly #rules: Rules;
   readonly #groupOf: GroupOf;
   readonly #shown: (Shown | null)[] = [];
   readonly #conflicts: { readonly at: number; readonly conflict: Conflict }[] = [];
-  readonly #losses: Loss[] = [];
+  readonly #losses: (Loss | Settled)[] = [];
   #volatile = 0;
 
   constructor(rules: Rules, groupOf: GroupOf) {
@@ -100,14 +109,13 @@ class Reading {
     const groups = new Map<string, Waiting[]>();
     entries.forEach((entry, at) => {
       const { candidates } = entry;
-      const last = candidates[candidates.length - 1] as Candidate;
-      this.#shown.push(asShown(last));
-      if (candidates.length > 1 && candidates.some((one) => !sameWrite(one, last))) this.#judge(entry, at, groups);
+      this.#shown.push(asShown(candidates[candidates.length - 1] as Candidate));
+      if (hasConflict(candidates)) this.#judge(entry, at, groups);
     });
     for (const [name, waiting] of groups) this.#decide(waiting, name);
     const shown = now === undefined ? this.#shown : this.#shown.map((one, at) => (isExpired(entries[at] as Entry, one, now) ? null : one));
     const conflicts = this.#conflicts.sort((a, b) => a.at - b.at).map(({ conflict }) => conflict);
-    return { shown, conflicts, losses: this.#losses, volatile: this.#volatile };
+    return new Found(shown, conflicts, this.#losses, this.#volatile);
   }
 
   #judge(entry: Entry, at: number, groups: Map<string, Waiting[]>): void {
@@ -135,12 +143,7 @@ class Reading {
   #settle({ entry, ruling, pick, at }: Waiting, winner: Candidate, group: string | null): void {
     this.#shown[at] = asShown(winner);
     if (ruling.isVolatile) return;
-    const { kind, path, candidates } = entry;
-    const losing = candidates.filter((one) => !sameWrite(one, winner));
-    const rule = ruling.policy.name;
-    this.#losses.push(
-      group === null ? { kind, path, losing, winning: winner, rule } : { kind, path, losing, winning: winner, rule, group },
-    );
+    this.#losses.push({ entry, winner, rule: ruling.policy.name, group });
     this.#surface(entry, ruling, pick, at);
   }
 
@@ -164,6 +167,40 @@ class Reading {
   }
 }
 
+class Found implements Resolution {
+  readonly shown: readonly (Shown | null)[];
+  readonly conflicts: readonly Conflict[];
+  readonly volatile: number;
+  readonly #losses: readonly (Loss | Settled)[];
+
+  constructor(
+    shown: readonly (Shown | null)[],
+    conflicts: readonly Conflict[],
+    losses: readonly (Loss | Settled)[],
+    volatileEntries: number,
+  ) {
+    this.shown = shown;
+    this.conflicts = conflicts;
+    this.volatile = volatileEntries;
+    this.#losses = losses;
+  }
+
+  get losses(): readonly Loss[] {
+    return this.#losses.map((loss) => ('entry' in loss ? lossOf(loss) : loss));
+  }
+}
+
+function lossOf({ entry: { kind, path, candidates }, winner, rule, group }: Settled): Loss {
+  const losing = candidates.filter((one) => !sameWrite(one, winner));
+  return { kind, path, losing, winning: winner, rule, ...(group === null ? {} : { group }) };
+}
+
+function hasConflict(candidates: readonly Candidate[]): boolean {
+  const last = candidates[candidates.length - 1] as Candidate;
+  for (let i = 0; i + 1 < candidates.length; i++) if (!sameWrite(candidates[i] as Candidate, last)) return true;
+  return false;
+}
+
 function addTo(groups: Map<string, Waiting[]>, name: string, contested: Waiting): void {
   const waiting = groups.get(name);
   if (waiting === undefined) groups.set(name, [contested]);
@@ -175,6 +212,5 @@ function asShown(candidate: Candidate): Shown | null {
 }
 
 function isExpired({ kind }: Entry, shown: Shown | null, now: number): boolean {
-  const expiresAt = shown === null ? null : ownExpiry(kind, shown.value);
-  return expiresAt !== null && now >= expiresAt;
+  return shown !== null && hasEnded(kind, shown.value, now);
 }

@@ -9,16 +9,18 @@ import { type Session, section } from '../session/session.ts';
 import { alignChunks, chunkBits, chunkEntries, digestTabs } from './binding.ts';
 import { compareStamps } from './clock.ts';
 import type { SectionHash } from './content.ts';
-import { contextOf, uniteContexts } from './context.ts';
+import { contextOf, replicasOf, uniteContexts } from './context.ts';
 import { raiseMark } from './document.ts';
 import { learnSections } from './document-bytes.ts';
-import { documentOfColumns, listEntries, type MergeDocument } from './document-columns.ts';
+import { type DocumentColumns, type MergeDocument, SessionDocument } from './document-columns.ts';
 import { type Candidate, compareCandidates, type Dot, type Entry, type EntryValue, type Stamp } from './entry.ts';
+import { listEntries } from './entry-list.ts';
 import { type FlatSession, flattenSession } from './flatten.ts';
 import { compareIdentities, type Identity } from './identity.ts';
+import { Rows } from './rows.ts';
 import { hasForm } from './shape.ts';
-import { encodeState, type HiddenEntry, MERGE_MEDIA_TYPE, type MergeState, type Row } from './state.ts';
-import { decodeState, ReadRows, type ReadState } from './state-read.ts';
+import { encodeState, type HiddenEntry, MERGE_MEDIA_TYPE, type MergeState } from './state.ts';
+import { decodeState } from './state-read.ts';
 import { placesFor } from './tab-place.ts';
 import { sameEntryValue, writeEntryValue } from './value.ts';
 
@@ -76,7 +78,7 @@ function startDocument(flat: FlatSession, updatedAt: number): MergeDocument {
   const replica = hashContent(flat, updatedAt).slice(0, 16);
   const stamp = { time: updatedAt, count: 0 };
   const count = flat.identities.length;
-  const writes = new ReadRows(count, [replica]);
+  const writes = new Rows(count, [replica]);
   writes.setDots(0, count, 0, 1);
   writes.setStamps(0, count, stamp);
   const author = new Author(replica, stamp, count);
@@ -85,7 +87,7 @@ function startDocument(flat: FlatSession, updatedAt: number): MergeDocument {
   const last = count + author.dots.length;
   const context = new Map(last === 0 ? [] : [[replica, [1, last]] as const]);
   const rows = new Int32Array(count).map((_, i) => i);
-  return documentOfColumns({ epoch: '', context, marks: flat.marks }, { flat, writes, rows, others });
+  return new SessionDocument({ epoch: '', context, marks: flat.marks }, { flat, writes, rows, others });
 }
 
 /** SHA-256 over what a session shows, in hexadecimal: its entries in their order, its tabs, its time. Not its marks, which join whatever they are. */
@@ -106,9 +108,9 @@ function continueDocument(flat: FlatSession, updatedAt: number, bytes: Uint8Arra
   for (const [name, value] of state.marks) raiseMark(marks, name, value);
   const rows = alignChunks(state.chunks, chunkEntries(flat, state.bits));
   const { others, changed } = matchEntries(flat, rows, state);
-  const columns = { flat, writes: state.rows, rows, others };
+  const columns: DocumentColumns = { flat, writes: state.rows, rows, others };
   const isSameOrder = digestTabs(flat.tabs) === state.tabs;
-  if (changed.length === 0 && isSameOrder) return documentOfColumns({ epoch: state.epoch, context: state.context, marks }, columns);
+  if (changed.length === 0 && isSameOrder) return new SessionDocument({ epoch: state.epoch, context: state.context, marks }, columns);
   // Whoever changed the session had seen all that the state covers.
   const author = new Author(hashContent(flat, updatedAt, sha256Hex(bytes)).slice(0, 16), stampAfter(state, updatedAt), 0);
   for (const place of changed) {
@@ -118,7 +120,7 @@ function continueDocument(flat: FlatSession, updatedAt: number, bytes: Uint8Arra
   }
   if (!isSameOrder) placeTabs(flat, others, author);
   const context = uniteContexts(state.context, contextOf(author.dots));
-  return documentOfColumns({ epoch: state.epoch, context, marks }, columns);
+  return new SessionDocument({ epoch: state.epoch, context, marks }, columns);
 }
 
 /**
@@ -128,7 +130,7 @@ function continueDocument(flat: FlatSession, updatedAt: number, bytes: Uint8Arra
 function matchEntries(
   { table, identities, values, positions }: FlatSession,
   rows: Int32Array,
-  state: ReadState,
+  state: MergeState,
 ): { readonly others: Map<Identity, Entry>; readonly changed: readonly number[] } {
   const others = new Map<Identity, Entry>();
   const known = new Set<number>();
@@ -190,7 +192,7 @@ function placeTab({ table }: FlatSession, id: string, write: Candidate, others: 
 export async function attachState(session: Session, document: MergeDocument, like?: FlatSession): Promise<Session> {
   const flat = await flattenSession(session, { like });
   const { rows, hidden } = splitCandidates(flat, document);
-  for (const { candidates } of hidden) for (const { value } of candidates) if (typeof value === 'object') await learnSections(value);
+  for (const value of objectsIn(hidden)) await learnSections(value);
   const marks = new Map([...document.marks].filter(([name, value]) => value > (flat.marks.get(name) ?? Number.NEGATIVE_INFINITY)));
   const bits = chunkBits(flat.identities.length);
   const chunks = chunkEntries(flat, bits);
@@ -199,26 +201,60 @@ export async function attachState(session: Session, document: MergeDocument, lik
   return { ...session, mergeState: section(bytes, MERGE_MEDIA_TYPE) };
 }
 
+function objectsIn(hidden: readonly HiddenEntry[]): EntryValue[] {
+  const values: EntryValue[] = [];
+  for (const { candidates } of hidden) {
+    for (let i = 0; i < candidates.length; i++) {
+      const value = (candidates[i] as Candidate).value;
+      if (typeof value === 'object') values.push(value);
+    }
+  }
+  return values;
+}
+
 /** The candidates whose values the session shows, in its order; and the others in theirs. */
 function splitCandidates(
   { table, identities, values, positions }: FlatSession,
   document: MergeDocument,
-): { readonly rows: readonly (Row | null)[]; readonly hidden: readonly HiddenEntry[] } {
-  const rows = new Array<Row | null>(identities.length).fill(null);
+): { readonly rows: Rows; readonly hidden: readonly HiddenEntry[] } {
+  const replicas = replicasOf(document.context);
+  const numbers = new Map(replicas.map((replica, i) => [replica, i]));
+  const numbersIn = new Map<Rows, readonly number[]>();
+  const rows = new Rows(identities.length, replicas);
   const hidden: HiddenEntry[] = [];
-  const list = listEntries(document, table);
-  for (let i = 0; i < list.entries.length; i++) {
-    const { kind, path, candidates } = list.entries[i] as Entry;
-    const { index } = list.identities[i] as Identity;
-    const place = positions[index] ?? -1;
+  const list = listEntries(document);
+  for (let i = 0; i < list.length; i++) {
+    const listed = list.identities[i] as Identity;
+    const place = positions[list.table === table ? listed.index : table.intern(listed.kind, listed.path).index] ?? -1;
+    if (list.isRow(i) && place !== -1 && sameEntryValue(list.valueOf(i), values[place] as EntryValue)) {
+      const { writes, rows: rowOf } = list.columnsOf(i);
+      const row = rowOf[list.placeOf(i)] as number;
+      let known = numbersIn.get(writes);
+      if (known === undefined) {
+        known = writes.replicas.map((replica) => numbers.get(replica) as number);
+        numbersIn.set(writes, known);
+      }
+      rows.set(place, known[writes.replicaOf[row] as number] as number, writes.counterOf[row] as number, writes.stampAt(row));
+      continue;
+    }
+    const { kind, path, candidates } = list.entryAt(i);
     const shown = place === -1 ? -1 : findShown(candidates, values[place] as EntryValue);
-    if (shown !== -1) rows[place] = candidates[shown] as Candidate;
+    if (shown !== -1) {
+      const { dot, stamp } = candidates[shown] as Candidate;
+      rows.set(place, numbers.get(dot.replica) as number, dot.counter, stamp);
+    }
     if (shown !== -1 && candidates.length === 1) continue;
-    const others = shown === -1 ? candidates : candidates.filter((_, at) => at !== shown);
+    const others = shown === -1 ? candidates : without(candidates, shown);
     const isShown = place !== -1 && (candidates.length > 1 || candidates[0]?.structure !== undefined);
     hidden.push({ kind, path, candidates: others, isShown });
   }
   return { rows, hidden: hidden.sort(compareIdentities) };
+}
+
+function without(candidates: readonly Candidate[], at: number): readonly Candidate[] {
+  const others = new Array<Candidate>(candidates.length - 1);
+  for (let i = 0; i < others.length; i++) others[i] = candidates[i < at ? i : i + 1] as Candidate;
+  return others;
 }
 
 /** The last of the candidates with a value, -1 for none. A structure is kept with its value, as one that is hidden. */

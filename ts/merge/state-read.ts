@@ -4,22 +4,19 @@ import { ByteReader } from '../session/clone/bytes.ts';
 import { isTime } from '../session/time.ts';
 import type { Chunk } from './binding.ts';
 import { type Context, readContext, replicasOf } from './context.ts';
-import { type Writes, writeAt } from './document-columns.ts';
 import { type Candidate, KINDS, type Stamp } from './entry.ts';
 import { compareIdentities } from './identity.ts';
 import { sortCandidates } from './join-entry.ts';
-import { checkRows, HAS_STRUCTURE, HAS_VALUE, type HiddenEntry, IS_SHOWN, type MergeState, type Row, type Rows, VERSION } from './state.ts';
+import { Rows } from './rows.ts';
+import { checkRows, HAS_STRUCTURE, HAS_VALUE, type HiddenEntry, IS_SHOWN, type MergeState, VERSION } from './state.ts';
 import { readEntryValue, readString } from './value.ts';
-
-/** A state as it is read. */
-export type ReadState = MergeState & { readonly rows: ReadRows };
 
 /**
  * Reads a state. Guarantees: every dot is covered by the context, and none stands twice; candidates and entries are in their orders.
  *
  * @throws PspError `MERGE_MALFORMED` with `details.offset`; `MERGE_LIMIT` above {@link MAX_ROWS} entries.
  */
-export function decodeState(bytes: Uint8Array): ReadState {
+export function decodeState(bytes: Uint8Array): MergeState {
   try {
     return new Reading(new ByteReader(bytes)).read();
   } catch (error) {
@@ -28,46 +25,6 @@ export function decodeState(bytes: Uint8Array): ReadState {
     throw new PspError('MERGE_MALFORMED', `merge state: ${error.message.replace('structured-clone bytes: ', '')}`, {
       details: { offset: offset ?? null },
     });
-  }
-}
-
-/** Rows as they are read, in columns: a session has many, and most are never made. */
-export class ReadRows implements Rows, Writes {
-  readonly length: number;
-  readonly replicas: readonly string[];
-  readonly replicaOf: Int32Array;
-  readonly counterOf: Float64Array;
-  readonly stampOf: Int32Array;
-  readonly stamps: Stamp[] = [];
-
-  constructor(length: number, replicas: readonly string[]) {
-    this.length = length;
-    this.replicas = replicas;
-    this.replicaOf = new Int32Array(length).fill(-1);
-    this.counterOf = new Float64Array(length);
-    this.stampOf = new Int32Array(length);
-  }
-
-  at(index: number): Row | null {
-    return this.replicaOf[index] === -1 ? null : writeAt(this, index);
-  }
-
-  /** Counters from `counter` on, of the replica with this number. */
-  setDots(from: number, length: number, replica: number, counter: number): void {
-    this.replicaOf.fill(replica, from, from + length);
-    for (let i = 0; i < length; i++) this.counterOf[from + i] = counter + i;
-  }
-
-  /** Of the next `length` rows that have a dot; returns the row behind them. */
-  setStamps(from: number, length: number, stamp: Stamp): number {
-    const number = this.stamps.push(stamp) - 1;
-    let row = from;
-    for (let left = length; left > 0; row++) {
-      if (this.replicaOf[row] === -1) continue;
-      this.stampOf[row] = number;
-      left--;
-    }
-    return row;
   }
 }
 
@@ -84,7 +41,7 @@ class Reading {
     this.#reader = reader;
   }
 
-  read(): ReadState {
+  read(): MergeState {
     const reader = this.#reader;
     if (reader.byte() !== VERSION) throw reader.fault('a version that is not known');
     const epoch = this.#epoch();
@@ -128,10 +85,10 @@ class Reading {
     return digest;
   }
 
-  #rows(count: number): ReadRows {
+  #rows(count: number): Rows {
     const reader = this.#reader;
     checkRows(count);
-    const columns = new ReadRows(count, this.#replicas);
+    const columns = new Rows(count, this.#replicas);
     let stamped = 0;
     for (let row = 0; row < count; ) {
       const length = this.#run(count - row);

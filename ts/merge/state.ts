@@ -7,6 +7,7 @@ import { ByteWriter } from '../session/clone/bytes.ts';
 import type { Chunk } from './binding.ts';
 import { type Context, replicasOf, writeContext } from './context.ts';
 import { type Candidate, type Dot, type Entry, isSameStamp, KINDS, type Stamp } from './entry.ts';
+import type { Rows } from './rows.ts';
 import { writeEntryValue, writeString } from './value.ts';
 
 /** Media type of the section. */
@@ -14,18 +15,6 @@ export const MERGE_MEDIA_TYPE = 'application/vnd.psp.merge';
 
 /** Of the layout; a reader refuses others. */
 export const VERSION = 1;
-
-/** The write that a session shows of an entry. */
-export interface Row {
-  readonly dot: Dot;
-  readonly stamp: Stamp;
-}
-
-/** A list of rows, or what reads like one. */
-export interface Rows {
-  readonly length: number;
-  at(index: number): Row | null | undefined;
-}
 
 /** Candidates of an entry that the session does not show. */
 export interface HiddenEntry extends Entry {
@@ -42,7 +31,7 @@ export interface MergeState {
   readonly chunks: readonly Chunk[];
   /** Digest of the order of tabs. */
   readonly tabs: number;
-  /** One for each entry that the session shows, in its order; null where what it shows is no candidate. */
+  /** One for each entry that the session shows, in its order; no write where what it shows is no candidate. Of replicas that the context has. */
   readonly rows: Rows;
   /** Candidates that the session does not show, in the order of `compareIdentities`. */
   readonly hidden: readonly HiddenEntry[];
@@ -98,23 +87,35 @@ class Writing {
 
   /** Runs of dots that follow each other, then runs of one stamp. */
   rows(rows: Rows): void {
-    for (let from = 0, to = 0; from < rows.length; from = to) {
-      for (to = from + 1; to < rows.length && follows(rows.at(to - 1) ?? null, rows.at(to) ?? null); to++);
-      const row = rows.at(from) ?? null;
+    const { length, replicaOf, counterOf } = rows;
+    const numbers = rows.replicas.map((replica) => (this.#replicas.get(replica) as number) + 1);
+    for (let from = 0, to = 0; from < length; from = to) {
+      for (to = from + 1; to < length && follows(rows, to); to++);
       this.#writer.varint(to - from);
-      if (row === null) this.#writer.varint(0);
-      else this.#dot(row.dot);
+      if (replicaOf[from] === -1) this.#writer.varint(0);
+      else {
+        this.#writer.varint(numbers[replicaOf[from] as number] as number);
+        this.#writer.varint(counterOf[from] as number);
+      }
     }
-    const stamps: Stamp[] = [];
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows.at(i) ?? null;
-      if (row !== null) stamps.push(row.stamp);
+    let stamp: Stamp | null = null;
+    let run = 0;
+    for (let row = 0; row < length; row++) {
+      if (replicaOf[row] === -1) continue;
+      const own = rows.stampAt(row);
+      if (stamp !== null && !isSameStamp(own, stamp)) {
+        this.#stampRun(run, stamp);
+        run = 0;
+      }
+      stamp = own;
+      run++;
     }
-    for (let from = 0, to = 0; from < stamps.length; from = to) {
-      for (to = from + 1; to < stamps.length && isSameStamp(stamps[to] as Stamp, stamps[from] as Stamp); to++);
-      this.#writer.varint(to - from);
-      this.#stamp(stamps[from] as Stamp);
-    }
+    if (stamp !== null) this.#stampRun(run, stamp);
+  }
+
+  #stampRun(length: number, stamp: Stamp): void {
+    this.#writer.varint(length);
+    this.#stamp(stamp);
   }
 
   hidden(hidden: readonly HiddenEntry[]): void {
@@ -124,7 +125,7 @@ class Writing {
       this.#writer.varint(path.length);
       for (const part of path) this.#string(part);
       this.#writer.varint(candidates.length);
-      for (const candidate of candidates) this.#candidate(candidate);
+      for (let i = 0; i < candidates.length; i++) this.#candidate(candidates[i] as Candidate);
     }
   }
 
@@ -178,9 +179,10 @@ export function checkRows(count: number): void {
     });
 }
 
-function follows(before: Row | null, row: Row | null): boolean {
-  if (before === null || row === null) return before === row;
-  return row.dot.counter === before.dot.counter + 1 && row.dot.replica === before.dot.replica;
+/** Whether a row goes on where the one before ended: the next write of the same replica, or again none. */
+function follows({ replicaOf, counterOf }: Rows, row: number): boolean {
+  if (replicaOf[row] !== replicaOf[row - 1]) return false;
+  return replicaOf[row] === -1 || counterOf[row] === (counterOf[row - 1] as number) + 1;
 }
 
 function writeDigest(digest: number, writer: ByteWriter): void {

@@ -42,18 +42,40 @@ type Members = { readonly [member: string]: EntryValue | undefined };
  */
 export function sameEntryValue(a: EntryValue, b: EntryValue): boolean {
   if (Object.is(a, b)) return true;
+  // Nearly always text, and then that is all.
+  return (typeof a === 'object' || typeof b === 'object') && sameContent(a, b);
+}
+
+function sameContent(a: EntryValue, b: EntryValue): boolean {
   if (isSection(a) || isSection(b)) return sameSection(a, b);
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (a instanceof Uint8Array || b instanceof Uint8Array) return a instanceof Uint8Array && b instanceof Uint8Array && sameBytes(a, b);
-  if (Array.isArray(a) || Array.isArray(b))
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => sameEntryValue(item, b[i]));
-  const [one, other] = [a as Members, b as Members];
-  const names = namesOf(one);
-  return names.length === namesOf(other).length && names.every((name) => Object.hasOwn(other, name) && sameMember(one[name], other[name]));
+  if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && sameList(a, b);
+  return sameMembers(a as Members, b as Members);
 }
 
-function sameMember(a: EntryValue | undefined, b: EntryValue | undefined): boolean {
-  return a !== undefined && b !== undefined && sameEntryValue(a, b);
+function sameList(a: readonly EntryValue[], b: readonly EntryValue[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!sameEntryValue(a[i] as EntryValue, b[i] as EntryValue)) return false;
+  return true;
+}
+
+function sameMembers(a: Members, b: Members): boolean {
+  let left = countMembers(b);
+  for (const name of Object.keys(a)) {
+    const value = a[name];
+    if (value === undefined) continue;
+    const other = Object.hasOwn(b, name) ? b[name] : undefined;
+    if (other === undefined || !sameEntryValue(value, other)) return false;
+    left--;
+  }
+  return left === 0;
+}
+
+function countMembers(members: Members): number {
+  let count = 0;
+  for (const name of Object.keys(members)) if (members[name] !== undefined) count++;
+  return count;
 }
 
 function sameSection(a: EntryValue, b: EntryValue): boolean {
@@ -76,9 +98,27 @@ function contentHash(value: EntryValue): string | null {
   return isSection(value) ? knownHash(value) : null;
 }
 
-function namesOf(members: Members): string[] {
-  return Object.keys(members).filter((name) => members[name] !== undefined);
+/** The names of the members, ascending. */
+function namesOf(members: Members): readonly string[] {
+  let names = Object.keys(members);
+  if (countMembers(members) < names.length) names = names.filter((name) => members[name] !== undefined);
+  if (!isLastNames(names)) {
+    lastNames = names;
+    lastSorted = [...names].sort();
+  }
+  return lastSorted;
 }
+
+function isLastNames(names: readonly string[]): boolean {
+  if (names.length !== lastNames.length) return false;
+  for (let i = 0; i < names.length; i++) if (names[i] !== lastNames[i]) return false;
+  return true;
+}
+
+// The same names often come many times in a row, as those of cookies do.
+
+let lastNames: readonly string[] = [];
+let lastSorted: readonly string[] = [];
 
 /** How sections are written: with their bytes, which `learnBytes` has fetched, or as the hash that `learnHash` has. Only the first can be read again. */
 export type SectionForm = 'bytes' | 'hash';
@@ -106,7 +146,7 @@ export function writeEntryValue(value: EntryValue, writer: ByteWriter, form: Sec
     for (const item of value as readonly EntryValue[]) writeEntryValue(item, writer, form, depth + 1);
   } else {
     const members = value as Members;
-    const names = namesOf(members).sort();
+    const names = namesOf(members);
     writer.byte(TAG.object);
     writer.varint(names.length);
     for (const name of names) {
@@ -277,7 +317,7 @@ export function digestValue(value: EntryValue, digest: Digest): void {
     for (const item of value as readonly EntryValue[]) digestValue(item, digest);
   } else {
     const members = value as Members;
-    const names = namesOf(members).sort();
+    const names = namesOf(members);
     digest.number(TAG.object);
     digest.number(names.length);
     for (const name of names) {

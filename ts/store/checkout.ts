@@ -174,12 +174,14 @@ class Work implements Checkout {
             this.#refuseAnother(found);
             return this.#merge(found);
           });
-    this.#unstored = null;
-    this.#before.clear();
     const lease = this.#lease === null ? null : (await this.#lease.isHeld(operation)) ? 'held' : 'stale';
     const { session: view, document, conflicts, parked } = await this.#shownToMe(stored.session);
+    const given = this.#driver === null ? await this.#give(view, document) : null;
+    // Not before all is done: whoever is told that a commit failed makes another one, which must hold what this one did.
+    this.#unstored = null;
+    this.#before.clear();
     this.#view = view;
-    this.#given = this.#driver === null ? await this.#give(view, document) : null;
+    this.#given = given;
     return { ...stored, session: view, written, deleted, unknown, conflicts, parked, lease };
   }
 

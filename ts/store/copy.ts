@@ -59,7 +59,8 @@ const MAX_RACES = 10;
 
 /**
  * Copies every record of `from` that is not in `to`. A record is never put over one that it was not compared with; where the target has no conditions,
- * only as far as nobody else writes there meanwhile. A record that fails stops nothing else.
+ * only as far as nobody else writes there meanwhile. What takes the place of another record takes away what that one knew of deleted sessions. A record that fails
+ * stops nothing else.
  *
  * From a provider without conditions into one with them it makes a backup, which can be copied back: a store over such a target does not look for commits beside
  * a record. There sessions go over by `transferAll`.

@@ -21,8 +21,13 @@ export type WithoutThreads = 'keys' | 'runtime' | 'ended';
 export const MAX_THREADS = 64;
 /** Most that it takes unasked. */
 const MAX_UNASKED = 4;
-/** It has proved big when its own thread has looked at items for so long: longer than a thread takes to start. */
+/**
+ * It has proved big when its own thread has looked at items for so long, and at so many: another one is good at it only after as many items, however large, since
+ * the engine compiles what it sees often. Or after a second, where items are huge.
+ */
 const BIG_MS = 100;
+const BIG_ITEMS = 300;
+const LONG_MS = 1_000;
 
 /** What helps one import. */
 export class ImportHelp {
@@ -33,7 +38,8 @@ export class ImportHelp {
   #threads: ImportThreads | null = null;
   #isUndecided: boolean;
   #hasEnded = false;
-  /** Items that are looked at here now, since when, and for how long until then; those that overlap count once. */
+  /** Items that were looked at here; those that are now, since when, and for how long until then, where those that overlap count once. */
+  #items = 0;
   #looks = 0;
   #sinceMs = 0;
   #ms = 0;
@@ -78,8 +84,10 @@ export class ImportHelp {
     try {
       return await look();
     } finally {
+      this.#items++;
       if (--this.#looks === 0) this.#ms += performance.now() - this.#sinceMs;
-      if (this.#ms >= BIG_MS && this.#isUndecided) this.#begin(Math.min(spareProcessors(), MAX_UNASKED));
+      const isBig = this.#ms >= (this.#items >= BIG_ITEMS ? BIG_MS : LONG_MS);
+      if (isBig && this.#isUndecided) this.#begin(Math.min(spareProcessors(), MAX_UNASKED));
     }
   }
 

@@ -32,9 +32,10 @@ export interface ImportOptions {
   readonly maxBytesInFlight?: number;
   /**
    * Threads that look at items beside this one, 0 to 64. 0: none; a number: so many, from the start, as far as the runtime has them. When not given, one for
-   * each processor but one (at most 4), and only when the import has proved big: after it has looked at items for a tenth of a second. Each has to start and to get warm,
-   * so where no processor is idle 0 is faster; it ends with the import. What becomes of items is the same with any number. Keys go to a thread as bytes, in a message
-   * that is wiped there; key services and passphrases do not, and then there are no threads: see {@link ImportSummary.withoutThreads}.
+   * each processor but one (at most 4), and only when the import has proved big: after it has looked at 300 items and for a tenth of a second, or for a second. A
+   * thread has to start and to get warm, so it is kept for ten seconds, without keys, for the next import, and where no processor is idle 0 is faster. What becomes
+   * of items is the same with any number. Keys go to a thread as bytes, in a message that is wiped there; key services and passphrases do not, and then there are no
+   * threads: see {@link ImportSummary.withoutThreads}.
    */
   readonly threads?: number;
   /** For tags. Without it `hashes` of a sealed item is `KEY_MISSING`, and tags of other items are not looked at. */

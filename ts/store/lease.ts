@@ -50,18 +50,22 @@ export class Lease {
   static async take(parts: StoreParts, operation: Operation, sessionKey: string, owner: string, options: LeaseOptions): Promise<Lease> {
     const { ms = 60_000, waitMs = 0 } = options;
     const key = LEASE_PREFIX + sessionKey;
-    const giveUpAt = parts.now() + waitMs;
+    // Added up, so that a clock that is set back makes nobody wait until it has caught up.
+    let waitedMs = 0;
+    let lastMs = parts.now();
     for (let attempt = 1; ; attempt++) {
       const head = await readHead(parts, operation, key);
       const found = head === null ? null : readLease(head);
       const now = parts.now();
+      waitedMs += Math.max(0, now - lastMs);
+      lastMs = now;
       if (found === null || found.until <= now || found.owner === owner) {
         const isOwn = found?.owner === owner && found.until > now;
         const fence = isOwn ? found.fence : Math.max((found?.fence ?? 0) + 1, now);
         if (await write(parts, operation, key, head?.version ?? null, { fence, owner, until: now + ms })) {
           return new Lease(parts, key, owner, ms, fence);
         }
-      } else if (now >= giveUpAt) {
+      } else if (waitedMs >= waitMs) {
         throw conflict(
           'lease',
           `checkout: another worker holds the lease of the session, for ${found.until - now} ms more unless it renews it`,

@@ -17,7 +17,7 @@ export interface RecordFacts {
   readonly writeId: string;
   /** The first 12 digits of each of the write ids before, newest first, at most 15. */
   readonly before: readonly string[];
-  /** Marks of incarnations that were deleted or replaced here, newest first, at most 16; see {@link markOf}. */
+  /** Marks of incarnations that were deleted or replaced here, newest first; see {@link markOf}. A record has room for 16. */
   readonly ended: readonly string[];
   /** When the session was deleted, for a tombstone: then there is no value. Null for a session. */
   readonly deletedAt: number | null;
@@ -32,6 +32,7 @@ const MAX_ENDED = 16;
 const COUNT = /^(0|[1-9][0-9]{0,15})$/;
 const WRITE_ID = /^[0-9a-f]{32}$/;
 const SHORT_IDS = /^([0-9a-f]{12}){0,15}$/;
+const MARK = /^[0-9a-f]{8}$/;
 const MARKS = /^([0-9a-f]{8}){0,16}$/;
 
 /** A new write id. */
@@ -69,14 +70,28 @@ export function formatFacts({ incarnation, revision, writeId, before, ended, del
     revision: String(revision),
     write: writeId,
     ...(before.length === 0 ? {} : { before: before.join('') }),
-    ...(ended.length === 0 ? {} : { ended: ended.join('') }),
+    ...(ended.length === 0 ? {} : { ended: ended.slice(0, MAX_ENDED).join('') }),
     ...(deletedAt === null ? {} : { deleted: String(deletedAt) }),
   };
 }
 
-/** Whether a record holds no session by intention: a tombstone, of which nothing but {@link RecordFacts} is left, or a lease (`lease.ts`). */
+/** Marks that a record of these facts does not keep for ever: all of them where it expires, else those that it has no room for. Not that of its own session. */
+export function passingMarks({ incarnation, deletedAt, ended }: RecordFacts, expiresAt: number | null): readonly string[] {
+  const passing = expiresAt === null ? ended.slice(MAX_ENDED) : ended;
+  return deletedAt === null ? passing.filter((mark) => mark !== markOf(incarnation)) : passing;
+}
+
+/** The metadata of a record that is nothing but a mark (`writer-object.ts`). */
+export function formatMark(mark: string): Record<string, string> {
+  return { ended: mark };
+}
+
+/**
+ * Whether a record holds no session by intention: a tombstone, of which nothing but {@link RecordFacts} is left, a mark ({@link formatMark}), or a lease
+ * (`lease.ts`).
+ */
 export function holdsNoSession({ metadata, size }: Pick<RecordHead, 'metadata' | 'size'>): boolean {
-  return size === 0 && (isCount(metadata['deleted']) || isCount(metadata['fence']));
+  return size === 0 && (isCount(metadata['deleted']) || isCount(metadata['fence']) || MARK.test(metadata['ended'] ?? ''));
 }
 
 /** What a write leaves behind. */
@@ -93,7 +108,7 @@ export function follow(found: RecordFacts | null, next: NextFacts): RecordFacts 
   const before = found === null ? [] : [shorten(found.writeId), ...found.before];
   const replaced = found === null || (found.incarnation === incarnation && deletedAt === null) ? [] : [markOf(found.incarnation)];
   const ended = [...new Set([...replaced, ...(found?.ended ?? []), ...(next.ended ?? [])])];
-  return { incarnation, revision, writeId, deletedAt, before: before.slice(0, MAX_BEFORE), ended: ended.slice(0, MAX_ENDED) };
+  return { incarnation, revision, writeId, deletedAt, before: before.slice(0, MAX_BEFORE), ended };
 }
 
 /** Whether `incarnation` was deleted or replaced here. */
@@ -126,7 +141,7 @@ export function malformed(why: string, cause?: unknown): PspError {
 }
 
 /** 32 bits of an incarnation (FNV-1a over its UTF-16 units): an incarnation may be long, and only accidents are to be told apart. */
-function markOf(incarnation: string): string {
+export function markOf(incarnation: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < incarnation.length; at++) hash = Math.imul(hash ^ incarnation.charCodeAt(at), 0x01000193);
   return (hash >>> 0).toString(16).padStart(MARK_DIGITS, '0');

@@ -10,10 +10,19 @@ import { systemRandom } from '../envelope/random.ts';
 import { PspError } from '../errors.ts';
 import type { StorageProvider, StoredRecord } from '../provider.ts';
 import { toHex } from './hex.ts';
-import { hasEnded, readFacts } from './record-facts.ts';
+import { hasEnded, markOf, readFacts } from './record-facts.ts';
 import { isRotated, proveCurrent, rotateBlob } from './rotate-blob.ts';
 import type { RotationMode, RotationPlan } from './rotation-keys.ts';
-import { CLOCKS_APART_MS, formatObject, type ListedObject, objectKey, objectsAt, readObject, VISIBLE_MS } from './writer-object.ts';
+import {
+  CLOCKS_APART_MS,
+  formatObject,
+  type ListedObject,
+  markKey,
+  objectKey,
+  objectsAt,
+  readObject,
+  VISIBLE_MS,
+} from './writer-object.ts';
 
 /** What is needed to rotate one object. */
 export interface ObjectRotation {
@@ -66,7 +75,10 @@ export async function rotateObject(
 /** Whether the incarnation was deleted or replaced. */
 async function isOver(provider: StorageProvider, sessionKey: string, incarnation: string): Promise<boolean> {
   const head = await provider.head(sessionKey);
-  return head !== null && hasEnded(readFacts(head), incarnation);
+  const facts = head === null ? null : readFacts(head);
+  if (facts?.incarnation === incarnation) return facts.deletedAt !== null;
+  if (facts !== null && hasEnded(facts, incarnation)) return true;
+  return (await provider.head(markKey(sessionKey, markOf(incarnation)))) !== null;
 }
 
 /** The same on the wanted keys, written later; null where there is none as yet. */

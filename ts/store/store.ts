@@ -218,7 +218,8 @@ export interface Checkout {
  * With a provider that has no conditions (`capabilities.conditionalPut`), `ifMatch`, `ifNoneMatch` and `update` are `PROVIDER_UNSUPPORTED`, and a plain
  * put is the last writer's: guarantees 2, 3 and 5 hold only as far as its reads are fresh and nobody writes at the same time. What checkouts commit is kept from
  * all (law M19, `writers.ts`): it stands beside the record, and every read, export and transfer shows both together. A put whose session was compacted
- * elsewhere since (law M6) is `MERGE_EPOCH`.
+ * elsewhere since (law M6) is `MERGE_EPOCH`. There what was deleted is remembered until it is purged: by its tombstone, and once another session that expires has
+ * taken its place, by a mark beside that (`writer-object.ts`).
  *
  * A record expires when everything in its session has (`storeExpiry`, with its minute of skew); until then `get` gives what was put,
  * expired members too: `withoutExpired` filters. An expired session leaves no tombstone.
@@ -237,7 +238,7 @@ export interface SessionStore {
   head(id: string, options?: StoreCallOptions): Promise<SessionHead | null>;
   /** Leaves a tombstone in the session's place. False when there was none. */
   delete(id: string, options?: DeleteSessionOptions): Promise<boolean>;
-  /** Removes the session, and its tombstone, without a trace: nothing keeps a slow writer from bringing it back. */
+  /** Removes the session, its tombstone and all that is remembered of those before it, without a trace: nothing keeps a slow writer from bringing it back. */
   purge(id: string, options?: StoreCallOptions): Promise<void>;
   /** Heads of the sessions, without tombstones and without those of namespaces inside this one. Order and repeats are the provider's. */
   list(options?: ListSessionsOptions): AsyncIterable<SessionHead>;

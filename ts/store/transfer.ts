@@ -16,7 +16,7 @@ import { anotherIncarnation, nextRecord, tombstoneOf } from './put.ts';
 import { decodeStored } from './read.ts';
 import { hasEnded, type RecordFacts } from './record-facts.ts';
 import type { DamagedSession, SessionStore } from './store.ts';
-import { lookUp, type NextRecord, refuseEnded, writeRecord } from './write.ts';
+import { type NextRecord, planRecord, refuseEnded, writeRecord } from './write.ts';
 import { listIds } from './writer-list.ts';
 import { demandEpoch, type Found, findShown } from './writers.ts';
 
@@ -226,7 +226,7 @@ class Transfer {
       return typeof next === 'string' ? null : next;
     };
     if (this.#dryRun) {
-      const next = decideNext(await lookUp(this.#to, this.#operation, key));
+      const next = await planRecord(this.#to, this.#operation, { key, decide: decideNext });
       if (next !== null && next.deletedAt === undefined) await next.content();
     } else {
       await writeRecord(this.#to, this.#operation, { key, decide: decideNext });

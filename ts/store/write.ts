@@ -13,16 +13,19 @@ import {
   findWrite,
   follow,
   formatFacts,
+  formatMark,
   hasEnded,
   malformed,
+  markOf,
   mayBeForgotten,
   newWriteId,
+  passingMarks,
   type RecordFacts,
   readFacts,
 } from './record-facts.ts';
 import type { StoredVersion } from './store.ts';
-import { listObjects } from './writer-list.ts';
-import { shownFacts } from './writer-object.ts';
+import { listBeside } from './writer-list.ts';
+import { markKey, shownFacts } from './writer-object.ts';
 
 /** What stands under the key. */
 export interface Seen {
@@ -82,11 +85,11 @@ export async function writeRecord(parts: StoreParts, operation: Operation, write
     seen = seen === undefined ? await writer.look() : seen;
     const made = writer.findIn(seen);
     if (made !== null) return made;
-    const facts = await factsBeside(parts, operation, key, seen?.facts ?? null);
-    const next = decide(facts);
+    const place = await placeOf(parts, operation, key, seen?.facts ?? null);
+    const next = decideFor(place, decide);
     if (next === null) return null;
     if (ifMatch !== undefined && seen?.version !== ifMatch) throw changedMeanwhile();
-    const head = await writer.tryPut(seen?.version ?? null, facts, next);
+    const head = await writer.tryPut(seen?.version ?? null, place, next);
     if (typeof head !== 'string') return { version: head.version, revision: next.revision, expiresAt: head.expiresAt };
     // Who knew what was there wants to read it anew, not the reason.
     if (head === 'lost' && write.seen != null && ifMatch !== undefined && !writer.isUncertain) throw changedMeanwhile();
@@ -133,16 +136,17 @@ class Writer {
   }
 
   /**
-   * Puts in the place of the version `seen`, of which `found` is known (null: of nothing). The head; or why the record has to be looked at: the race was `lost`,
+   * Puts in the place of the version `seen` (null: of nothing), of which `place` is known. The head; or why the record has to be looked at: the race was `lost`,
    * or the call `failed`. Rejects when that would not help.
    */
-  async tryPut(seen: Version | null, found: RecordFacts | null, next: NextRecord): Promise<RecordHead | 'lost' | 'failed'> {
+  async tryPut(seen: Version | null, place: Place, next: NextRecord): Promise<RecordHead | 'lost' | 'failed'> {
     if (!Number.isSafeInteger(next.revision)) throw malformed('its revision cannot rise any more');
     if (this.#made?.revision !== next.revision) this.#made = { revision: next.revision, content: await next.content() };
     const { provider, retry } = this.#parts;
     const { content: _content, ...named } = next;
     const { value, expiresAt } = this.#made.content;
-    const facts = follow(found, { ...named, writeId: this.#writeId });
+    const facts = follow(place.facts, { ...named, writeId: this.#writeId });
+    await this.#keepMarks(passingMarks(facts, expiresAt), place);
     const condition = seen === null ? ({ ifNoneMatch: '*' } as const) : { ifMatch: seen };
     this.#operation.bytes += value.length;
     try {
@@ -166,6 +170,22 @@ class Writer {
         return 'failed';
       }
       return this.#lookOnce(error);
+    }
+  }
+
+  /**
+   * Without conditions an object of an ended incarnation may come to the service at any time: what the record does not keep for ever is put beside it, and first.
+   * Where the record then is not put, whoever was to be replaced stays the session as long as a record of it is there.
+   */
+  async #keepMarks(marks: readonly string[], { ended }: Place): Promise<void> {
+    const { provider, retry } = this.#parts;
+    if (provider.capabilities.conditionalPut) return;
+    for (const mark of marks) {
+      if (ended.has(mark)) continue;
+      const metadata = formatMark(mark);
+      await retry.read(this.#operation, () =>
+        provider.put(markKey(this.#key, mark), new Uint8Array(0), { ...this.#operation.call, metadata }),
+      );
     }
   }
 
@@ -194,14 +214,35 @@ export function mayHaveHappened(error: unknown): boolean {
   return error instanceof PspError && (error.code === 'PROVIDER_UNAVAILABLE' || error.code === 'PROVIDER_TIMEOUT');
 }
 
-/** What is found under a key, for who decides what may stand there: null for nothing. */
-export async function lookUp(parts: StoreParts, operation: Operation, key: string): Promise<RecordFacts | null> {
-  return factsBeside(parts, operation, key, seenOf(await readHead(parts, operation, key))?.facts ?? null);
+/** What {@link writeRecord} would write now; null: nothing. */
+export async function planRecord(
+  parts: StoreParts,
+  operation: Operation,
+  { key, decide }: Pick<RecordWrite, 'key' | 'decide'>,
+): Promise<NextRecord | null> {
+  const facts = seenOf(await readHead(parts, operation, key))?.facts ?? null;
+  return decideFor(await placeOf(parts, operation, key, facts), decide);
 }
 
-/** What the record says; in a provider without conditions, together with the commits that stand beside it. */
-async function factsBeside(parts: StoreParts, operation: Operation, key: string, record: RecordFacts | null): Promise<RecordFacts | null> {
-  return parts.provider.capabilities.conditionalPut ? record : shownFacts(record, await listObjects(parts, operation, key));
+/** What is known of a key. */
+interface Place {
+  /** Null: nothing stands there. In a provider without conditions, what the record and the commits beside it say together. */
+  readonly facts: RecordFacts | null;
+  /** Marks of ended incarnations that stand beside it, in a provider without conditions. */
+  readonly ended: ReadonlySet<string>;
+}
+
+async function placeOf(parts: StoreParts, operation: Operation, key: string, record: RecordFacts | null): Promise<Place> {
+  if (parts.provider.capabilities.conditionalPut) return { facts: record, ended: new Set() };
+  const beside = await listBeside(parts, operation, key);
+  return { facts: shownFacts(record, beside), ended: beside.ended };
+}
+
+/** `STORE_GONE` also where nothing is there, to decide on, but the mark of the incarnation that would begin anew. */
+function decideFor({ facts, ended }: Place, decide: RecordWrite['decide']): NextRecord | null {
+  const next = decide(facts);
+  if (facts === null && next !== null && next.deletedAt === undefined && ended.has(markOf(next.incarnation))) throw deletedHere();
+  return next;
 }
 
 /** What a head says stands there. */
@@ -215,7 +256,11 @@ function changedMeanwhile(): PspError {
 
 /** `STORE_GONE` where `incarnation` was deleted or replaced under this key. */
 export function refuseEnded(facts: RecordFacts | null, incarnation: string): void {
-  if (facts !== null && hasEnded(facts, incarnation)) throw gone('this incarnation of the session was deleted');
+  if (facts !== null && hasEnded(facts, incarnation)) throw deletedHere();
+}
+
+function deletedHere(): PspError {
+  return gone('this incarnation of the session was deleted');
 }
 
 /** `STORE_GONE`: what was to be written belongs to a session that is no more. */

@@ -1,6 +1,6 @@
 /**
- * Listings of a provider without conditions (law M19): the objects of one session, and the sessions of a store by their records and objects together. Heads
- * only; no value is read.
+ * Listings of a provider without conditions (law M19): what stands beside one session, and the sessions of a store by their records and all that stands beside
+ * them. Heads only; no value is read.
  */
 import { PspError } from '../errors.ts';
 import type { RecordHead } from '../provider.ts';
@@ -11,7 +11,16 @@ import type { StoreParts } from './parts.ts';
 import { checkCount } from './pool.ts';
 import { malformed, type RecordFacts, readFacts } from './record-facts.ts';
 import type { DamagedSession, ListSessionsOptions, SessionHead } from './store.ts';
-import { type ListedObject, latestExpiry, objectsAt, readObject, sessionKeyOf, shownIncarnation } from './writer-object.ts';
+import {
+  type Beside,
+  besideOf,
+  type ListedObject,
+  latestExpiry,
+  markAt,
+  readObject,
+  sessionKeyOf,
+  shownIncarnation,
+} from './writer-object.ts';
 
 /** A record at a session's key. */
 export interface ListedHead {
@@ -19,23 +28,33 @@ export interface ListedHead {
   readonly facts: RecordFacts;
 }
 
-/** The objects of the session at `sessionKey`, each once. Rejects for one that is damaged: what stands in it would be missing. */
-export async function listObjects(parts: StoreParts, operation: Operation, sessionKey: string): Promise<ListedObject[]> {
+/** What stands beside the session at `sessionKey`, each once. Rejects for an object that is damaged: what stands in it would be missing. */
+export async function listBeside(parts: StoreParts, operation: Operation, sessionKey: string): Promise<Beside> {
   const objects = new Map<string, ListedObject>();
-  const fail = ({ error }: DamagedSession): never => {
-    throw error;
+  const ended = new Set<string>();
+  const refuse = ({ key, error }: DamagedSession): void => {
+    // Another one is of a session whose id begins with #, in the namespace that has the name of this one.
+    if (key === null || sessionKeyAt(key) === sessionKey) throw error;
   };
-  for await (const head of listAll(parts, operation, objectsAt(sessionKey), fail)) {
-    if (sessionKeyOf(head.key) === sessionKey) objects.set(head.key, readObject(head));
+  for await (const head of listAll(parts, operation, besideOf(sessionKey), refuse)) {
+    if (sessionKeyAt(head.key) !== sessionKey) continue;
+    const mark = markAt(head.key);
+    if (mark === null) objects.set(head.key, readObject(head));
+    else ended.add(mark.mark);
   }
-  return [...objects.values()];
+  return { objects: [...objects.values()], ended };
+}
+
+/** The key of the session beside which `key` stands; null for a record's own. */
+function sessionKeyAt(key: string): string | null {
+  return sessionKeyOf(key) ?? markAt(key)?.sessionKey ?? null;
 }
 
 /** The head of the session that a record (null: none) and objects show together: the newest one's, with the latest expiry of all. Null: none. */
-export function mergeHeads(id: string, record: ListedHead | null, objects: readonly ListedObject[]): SessionHead | null {
-  const incarnation = shownIncarnation(record?.facts ?? null, objects);
+export function mergeHeads(id: string, record: ListedHead | null, beside: Beside): SessionHead | null {
+  const incarnation = shownIncarnation(record?.facts ?? null, beside);
   if (incarnation === null) return null;
-  const shown: ListedHead[] = objects.filter(({ facts }) => facts.incarnation === incarnation);
+  const shown: ListedHead[] = beside.objects.filter(({ facts }) => facts.incarnation === incarnation);
   if (record !== null && record.facts.deletedAt === null) shown.push(record);
   const newest = shown.reduce((a, b) => (isNewer(b, a) ? b : a));
   return { ...headOf(id, newest.head, newest.facts)!, expiresAt: latestExpiry(shown.map(({ head }) => head.expiresAt)) };
@@ -49,6 +68,7 @@ function isNewer(a: ListedHead, b: ListedHead): boolean {
 interface Gathered {
   record: ListedHead | null;
   readonly objects: Map<string, ListedObject>;
+  readonly ended: Set<string>;
 }
 
 /**
@@ -79,21 +99,24 @@ export async function listShown(
   onDamaged: (record: DamagedSession) => void,
 ): Promise<SessionHead[]> {
   const heads: SessionHead[] = [];
-  for (const [id, { record, objects }] of await gatherAll(parts, operation, prefix, onDamaged)) {
-    const head = mergeHeads(id, record, [...objects.values()]);
+  for (const [id, { record, objects, ended }] of await gatherAll(parts, operation, prefix, onDamaged)) {
+    const head = mergeHeads(id, record, { objects: [...objects.values()], ended });
     if (head !== null) heads.push(head);
   }
   return heads;
 }
 
-/** The ids of all that a store holds, tombstones too, whatever its provider can; each once. */
+/** The ids of all that a store holds, tombstones too, whatever its provider can; each once. Where nothing but marks is left, there is none. */
 export async function listIds(
   parts: StoreParts,
   operation: Operation,
   prefix: string,
   onDamaged: (record: DamagedSession) => void,
 ): Promise<string[]> {
-  if (!parts.provider.capabilities.conditionalPut) return [...(await gatherAll(parts, operation, prefix, onDamaged)).keys()];
+  if (!parts.provider.capabilities.conditionalPut) {
+    const gathered = [...(await gatherAll(parts, operation, prefix, onDamaged))];
+    return gathered.filter(([, { record, objects }]) => record !== null || objects.size > 0).map(([id]) => id);
+  }
   const ids = new Set<string>();
   for await (const { id } of listRecords(parts, operation, prefix, onDamaged)) ids.add(id);
   return [...ids];
@@ -118,18 +141,20 @@ async function gatherAll(
 }
 
 function gather(prefix: string, head: RecordHead, sessions: Map<string, Gathered>): void {
-  const sessionKey = sessionKeyOf(head.key);
+  const sessionKey = sessionKeyAt(head.key);
   const key = sessionKey ?? head.key;
   // Of a namespace inside this one.
   if (key.includes('/', prefix.length)) return;
   const id = idOf(prefix, key);
   if (id === null) throw malformed('its key is none of this store');
+  const mark = markAt(head.key);
   const found = sessionKey === null ? { head, facts: readFacts(head) } : null;
-  const object = sessionKey === null ? null : readObject(head);
-  const session = sessions.get(id) ?? { record: null, objects: new Map() };
+  const object = sessionKey === null || mark !== null ? null : readObject(head);
+  const session = sessions.get(id) ?? { record: null, objects: new Map(), ended: new Set() };
   sessions.set(id, session);
   if (found !== null) session.record = found;
   if (object !== null) session.objects.set(head.key, object);
+  if (mark !== null) session.ended.add(mark.mark);
 }
 
 async function* listAll(

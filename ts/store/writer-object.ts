@@ -1,13 +1,16 @@
 /**
- * Objects of writers (law M19): where nothing can be written on condition, each commit writes a record of its own, once, beside the session's key, and whoever
- * reads joins them all. Their keys, their metadata, and which of them count; data in, data out. Reading and writing them is in `writers.ts`.
+ * What stands beside a session's key where nothing can be written on condition. Objects of writers (law M19): each commit writes a record of its own, once, and
+ * whoever reads joins them all. Marks (law M18): an incarnation has ended, which is to be known when the record that says so has expired; empty records that
+ * never do, and their keys say all, so whoever writes one again changes nothing. Keys, metadata, and which objects count; data in, data out. Reading and
+ * writing is in `writers.ts`.
  *
  *     <key of the session>/#w/<writer: 16 hexadecimal digits>/<number of the write>
+ *     <key of the session>/#ended/<mark of the incarnation: 8 hexadecimal digits>
  */
 import { includesContext } from '../merge/context.ts';
 import type { MergeDocument } from '../merge/document.ts';
 import type { RecordHead } from '../provider.ts';
-import { follow, formatFacts, hasEnded, isCount, malformed, type RecordFacts, readFacts } from './record-facts.ts';
+import { follow, formatFacts, hasEnded, isCount, malformed, markOf, type RecordFacts, readFacts } from './record-facts.ts';
 
 /** The metadata of an object, read. */
 export interface ObjectFacts extends RecordFacts {
@@ -21,12 +24,20 @@ export interface ListedObject {
   readonly facts: ObjectFacts;
 }
 
+/** What stands beside the record of a session. */
+export interface Beside {
+  readonly objects: readonly ListedObject[];
+  /** Marks of incarnations that have ended; see {@link markOf}. */
+  readonly ended: ReadonlySet<string>;
+}
+
 /** After so many milliseconds every reader of a service sees a write, in its listings too: twice what Cloudflare says of KV. */
 export const VISIBLE_MS = 120_000;
 /** How far the clocks of a writer and of a reader may be apart: each five minutes off, as law M7 lets them be. */
 export const CLOCKS_APART_MS = 600_000;
 
 const OBJECT = /^(.+)\/#w\/[0-9a-f]{16}\/(?:0|[1-9][0-9]{0,15})$/s;
+const MARK = /^(.+)\/#ended\/([0-9a-f]{8})$/s;
 
 /** What the keys of a session's objects begin with. */
 export function objectsAt(sessionKey: string): string {
@@ -43,6 +54,22 @@ export function sessionKeyOf(key: string): string | null {
   return OBJECT.exec(key)?.[1] ?? null;
 }
 
+/** What the keys of all that stands beside a session begin with. */
+export function besideOf(sessionKey: string): string {
+  return `${sessionKey}/#`;
+}
+
+/** The key of the mark that an incarnation of the session has ended. */
+export function markKey(sessionKey: string, mark: string): string {
+  return `${besideOf(sessionKey)}ended/${mark}`;
+}
+
+/** The mark at `key`, and the key of its session; null where that is no mark's. */
+export function markAt(key: string): { readonly sessionKey: string; readonly mark: string } | null {
+  const [, sessionKey, mark] = MARK.exec(key) ?? [];
+  return sessionKey === undefined || mark === undefined ? null : { sessionKey, mark };
+}
+
 /** The metadata that {@link readObject} reads. */
 export function formatObject({ writtenAt, ...facts }: ObjectFacts): Record<string, string> {
   return { ...formatFacts(facts), at: String(writtenAt) };
@@ -56,26 +83,37 @@ export function readObject(head: RecordHead): ListedObject {
   return { head, facts: { ...facts, writtenAt: Number(at) } };
 }
 
+/** Whether `incarnation` was deleted or replaced, as a record (null: none) or a mark says. The session in the record itself was not, whatever marks say. */
+export function hasEndedHere(record: RecordFacts | null, ended: ReadonlySet<string>, incarnation: string): boolean {
+  if (record?.incarnation === incarnation) return record.deletedAt !== null;
+  return ended.has(markOf(incarnation)) || (record !== null && hasEnded(record, incarnation));
+}
+
 /**
  * The incarnation that is shown: that of the session at the key; where there is none, or a tombstone, that of the latest object that did not end. Null: none.
  */
-export function shownIncarnation(record: RecordFacts | null, objects: readonly ListedObject[]): string | null {
+export function shownIncarnation(record: RecordFacts | null, { objects, ended }: Beside): string | null {
   if (record !== null && record.deletedAt === null) return record.incarnation;
   let latest: ObjectFacts | null = null;
   for (const { facts } of objects) {
-    if (record !== null && hasEnded(record, facts.incarnation)) continue;
+    if (hasEndedHere(record, ended, facts.incarnation)) continue;
     if (latest === null || isLater(facts, latest)) latest = facts;
   }
   return latest?.incarnation ?? null;
 }
 
 /**
- * What a record (null: none) and the objects beside it say together, for who decides what may stand in their place: the incarnation that is shown, its highest
- * revision, and what has ended. Null: nothing is there; a tombstone where only that is.
+ * What a record (null: none) and what stands beside it say together, for who decides what may stand in their place: the incarnation that is shown, its highest
+ * revision, and what has ended. Null: nothing is there, but perhaps marks; a tombstone where only that is.
  */
-export function shownFacts(record: RecordFacts | null, objects: readonly ListedObject[]): RecordFacts | null {
-  const incarnation = shownIncarnation(record, objects);
-  const shown = objects.filter(({ facts }) => facts.incarnation === incarnation).map(({ facts }) => facts);
+export function shownFacts(record: RecordFacts | null, beside: Beside): RecordFacts | null {
+  const facts = newestFacts(record, beside);
+  return facts === null ? null : { ...facts, ended: [...new Set([...facts.ended, ...beside.ended])] };
+}
+
+function newestFacts(record: RecordFacts | null, beside: Beside): RecordFacts | null {
+  const incarnation = shownIncarnation(record, beside);
+  const shown = beside.objects.filter(({ facts }) => facts.incarnation === incarnation).map(({ facts }) => facts);
   if (incarnation === null || shown.length === 0) return record;
   const newest = shown.reduce((a, b) => (b.revision > a.revision ? b : a));
   if (record !== null && record.deletedAt === null) return { ...record, revision: Math.max(record.revision, newest.revision) };

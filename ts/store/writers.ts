@@ -7,7 +7,8 @@
  * 3. An object goes once another one that holds all of it has been readable everywhere, for as long as the slowest reader may need: by the clock of who removes
  *    it, which must not be set forward by minutes while its process runs.
  * 4. An object lives at least as long as what went into it: nothing that it has replaced comes back when it expires.
- * 5. What a tombstone has ended counts no more, whoever writes it and when: here a tombstone stays for ever, unless it is purged.
+ * 5. What was deleted or replaced counts no more, whoever writes it and when: here a tombstone stays for ever, unless it is purged, and before a new life that
+ *    expires is put in its place, all that has ended is marked beside it, for ever too. As with any write, who is far away may see that a minute later.
  */
 import { checkRollback } from '../envelope/attributes.ts';
 import { PspError } from '../errors.ts';
@@ -24,15 +25,18 @@ import { openProvider, readHead, type StoreParts } from './parts.ts';
 import { tombstoneOf } from './put.ts';
 import { readSession } from './read.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
-import { follow, hasEnded, malformed, newWriteId, type RecordFacts, readFacts } from './record-facts.ts';
+import { follow, hasEnded, malformed, markOf, newWriteId, type RecordFacts, readFacts } from './record-facts.ts';
 import type { ListSessionsOptions, SessionHead, StoredSession } from './store.ts';
 import { gone, writeRecord } from './write.ts';
-import { listMerged, listObjects, mergeHeads } from './writer-list.ts';
+import { listBeside, listMerged, mergeHeads } from './writer-list.ts';
 import {
+  type Beside,
   CLOCKS_APART_MS,
   formatObject,
+  hasEndedHere,
   type ListedObject,
   latestExpiry,
+  markKey,
   objectKey,
   type ReadObject,
   shownFacts,
@@ -116,6 +120,7 @@ interface Source {
 interface Look {
   readonly record: StoredRecord | null;
   readonly facts: RecordFacts | null;
+  readonly beside: Beside;
   readonly incarnation: string | null;
   /** Of the incarnation that is shown. */
   readonly objects: readonly ListedObject[];
@@ -159,23 +164,23 @@ class ObjectShelf implements Writers {
   async find(operation: Operation, id: string): Promise<Found | null> {
     const key = keyOf(this.#parts.prefix, id);
     const look = await this.#look(operation, key);
-    const { record, facts, incarnation, objects } = look;
-    if (objects.length === 0 && this.#ownOf(key, facts, incarnation, []) === null)
-      return record === null ? null : { record, facts: facts! };
+    const { record, facts, beside, objects } = look;
+    const found = shownFacts(facts, beside);
+    if (objects.length === 0 && this.#ownOf(key, look, []) === null) return record === null ? null : { record, facts: found! };
     const merged = (await this.#read(operation, id, look))?.stored;
     if (merged === undefined) return null;
     const { revision } = merged;
     const { incarnation: shown } = merged.session;
-    const found = shownFacts(facts, objects);
     if (found !== null && found.deletedAt === null) return { merged, facts: { ...found, incarnation: shown, revision } };
     // Only this store knows of it as yet.
-    return { merged, facts: follow(found, { incarnation: shown, revision, writeId: newWriteId(this.#parts.random) }) };
+    const writeId = newWriteId(this.#parts.random);
+    return { merged, facts: follow(found, { incarnation: shown, revision, writeId, ended: [...beside.ended] }) };
   }
 
   async head(operation: Operation, id: string): Promise<SessionHead | null> {
     const key = keyOf(this.#parts.prefix, id);
-    const [record, objects] = await Promise.all([readHead(this.#parts, operation, key), listObjects(this.#parts, operation, key)]);
-    return mergeHeads(id, record === null ? null : { head: record, facts: readFacts(record) }, objects);
+    const [record, beside] = await Promise.all([readHead(this.#parts, operation, key), listBeside(this.#parts, operation, key)]);
+    return mergeHeads(id, record === null ? null : { head: record, facts: readFacts(record) }, beside);
   }
 
   list(operation: Operation, options: ListSessionsOptions): AsyncIterable<SessionHead> {
@@ -224,28 +229,33 @@ class ObjectShelf implements Writers {
     return incarnation !== null;
   }
 
-  /** The key first: as long as that fails nothing is lost, and objects without it are still the session, which can be purged once more. */
+  /**
+   * First what has ended, and last what says so: nothing comes to life in between. The key before the objects of the session: as long as that fails nothing is
+   * lost, and objects without it are still the session, which can be purged once more.
+   */
   async purge(operation: Operation, id: string): Promise<void> {
-    const { provider, retry } = this.#parts;
     const key = keyOf(this.#parts.prefix, id);
     this.#memory.delete(key);
-    await provider.delete(key, operation.call);
-    const objects = (await listObjects(this.#parts, operation, key)).map(({ head }) => head.key);
-    const settled = await retry.read(operation, () => provider.deleteMany(objects, operation.call));
-    for (const one of settled) if (one.status === 'rejected') throw one.reason;
+    const [record, before] = await Promise.all([readHead(this.#parts, operation, key), listBeside(this.#parts, operation, key)]);
+    await this.#remove(operation, endedObjects(record === null ? null : factsOf(record), before));
+    await this.#parts.provider.delete(key, operation.call);
+    const { objects, ended } = await listBeside(this.#parts, operation, key);
+    const keys = objects.map(({ head }) => head.key);
+    await this.#remove(operation, keys);
+    const marks = [...ended].map((mark) => markKey(key, mark));
+    await this.#remove(operation, marks);
   }
 
   async #look(operation: Operation, key: string): Promise<Look> {
     const { provider, retry } = this.#parts;
-    const [record, listed] = await Promise.all([
+    const [record, beside] = await Promise.all([
       retry.read(operation, () => provider.get(key, operation.call)),
-      listObjects(this.#parts, operation, key),
+      listBeside(this.#parts, operation, key),
     ]);
     const facts = record === null ? null : readFacts(record);
-    const incarnation = shownIncarnation(facts, listed);
-    const objects = listed.filter((one) => one.facts.incarnation === incarnation);
-    const ended = listed.filter((one) => facts !== null && hasEnded(facts, one.facts.incarnation)).map(({ head }) => head.key);
-    return { record, facts, incarnation, objects, ended };
+    const incarnation = shownIncarnation(facts, beside);
+    const objects = beside.objects.filter((one) => one.facts.incarnation === incarnation);
+    return { record, facts, beside, incarnation, objects, ended: endedObjects(facts, beside) };
   }
 
   /** `seen` is a look that was taken just now. */
@@ -258,7 +268,7 @@ class ObjectShelf implements Writers {
       look = await this.#look(operation, key);
       values = await this.#get(operation, look);
     }
-    const { record, facts, incarnation, ended } = look;
+    const { record, facts, ended } = look;
     const sources: Source[] = [];
     if (record !== null && facts!.deletedAt === null) sources.push(await this.#open(operation, id, record, facts!));
     const objects: ReadObject[] = [];
@@ -269,7 +279,7 @@ class ObjectShelf implements Writers {
       const { writtenAt } = look.objects[at]!.facts;
       objects.push({ key: value.key, document: source.merge.document, expiresAt: value.expiresAt, writtenAt });
     }
-    const own = this.#ownOf(key, facts, incarnation, objects);
+    const own = this.#ownOf(key, look, objects);
     if (own !== null) sources.push(own);
     if (sources.length === 0) return null;
     return { stored: await mergeSources(id, sources), objects, ended };
@@ -295,13 +305,13 @@ class ObjectShelf implements Writers {
   }
 
   /** What this store wrote last, as long as the service may not show it. */
-  #ownOf(key: string, facts: RecordFacts | null, incarnation: string | null, objects: readonly ReadObject[]): Source | null {
+  #ownOf(key: string, { facts, beside, incarnation }: Look, objects: readonly ReadObject[]): Source | null {
     const memory = this.#memory.get(key);
     if (memory === undefined || objects.some((one) => one.key === memory.ownKey)) return null;
     const { own, writtenAt } = memory;
     const now = this.#parts.now();
     if (now - writtenAt > VISIBLE_MS || (own.expiresAt !== null && own.expiresAt <= now)) return null;
-    if (incarnation === null) return facts !== null && hasEnded(facts, own.session.incarnation) ? null : own;
+    if (incarnation === null) return hasEndedHere(facts, beside.ended, own.session.incarnation) ? null : own;
     return incarnation === own.session.incarnation ? own : null;
   }
 
@@ -325,9 +335,10 @@ class ObjectShelf implements Writers {
   /** A deletion that came between the read and the write: whoever committed is told, and leaves nothing that comes to life when the tombstone is purged. */
   async #hasEnded(operation: Operation, key: string, incarnation: string): Promise<boolean> {
     const head = await readHead(this.#parts, operation, key);
-    if (head === null) return false;
-    const facts = readFacts(head);
-    return hasEnded(facts, incarnation) || (facts.deletedAt === null && facts.incarnation !== incarnation);
+    const facts = head === null ? null : readFacts(head);
+    if (facts !== null && facts.deletedAt === null) return facts.incarnation !== incarnation;
+    if (facts !== null && hasEnded(facts, incarnation)) return true;
+    return (await readHead(this.#parts, operation, markKey(key, markOf(incarnation)))) !== null;
   }
 
   /** Remembers a write, and when the objects were seen. Gives those that may be deleted. */
@@ -348,6 +359,13 @@ class ObjectShelf implements Writers {
     return objects.filter((one) => readable.some((other) => supersedes(other, one))).map((one) => one.key);
   }
 
+  async #remove(operation: Operation, keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    const { provider, retry } = this.#parts;
+    const settled = await retry.read(operation, () => provider.deleteMany(keys, operation.call));
+    for (const one of settled) if (one.status === 'rejected') throw one.reason;
+  }
+
   /** Deletes objects that count no more. What is left of them changes nothing, and whoever writes next tries again: so it fails nothing. */
   async #tidy(operation: Operation, keys: readonly string[]): Promise<void> {
     if (keys.length === 0) return;
@@ -356,6 +374,21 @@ class ObjectShelf implements Writers {
     } catch (error) {
       if (!(error instanceof PspError) && operation.call.signal?.aborted !== true) throw error;
     }
+  }
+}
+
+/** Keys of objects of incarnations that were deleted or replaced. */
+function endedObjects(facts: RecordFacts | null, { objects, ended }: Beside): string[] {
+  return objects.filter((one) => hasEndedHere(facts, ended, one.facts.incarnation)).map(({ head }) => head.key);
+}
+
+/** Null where the metadata is not ours: that can be purged like anything else. */
+function factsOf(head: RecordHead): RecordFacts | null {
+  try {
+    return readFacts(head);
+  } catch (error) {
+    if (error instanceof PspError) return null;
+    throw error;
   }
 }
 

@@ -12,6 +12,7 @@ const ODD: readonly (readonly [string, string])[] = [
   ['of nothing', ''],
   ['a\0b', 'c\0d'],
   ['\ud800', '\udfff and \ud83e'],
+  ['of halves', '\udfff and \ud83e'],
   ['\u65e5\u672c \u{1f98a}', '\u{1f98a} \ufeff\u2028'],
   ['  spaces ', '\t\r\n'],
   ['json', '{"a":[1,2,3]}'],

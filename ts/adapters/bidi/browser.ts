@@ -93,6 +93,7 @@ export function bidiPort(open: OpenSession, userContext: string, remembered: Rem
       return contexts.filter((info) => info.userContext === userContext).map(({ context, url }) => page(context, url));
     },
     newPage,
+    workPage: newPage,
     isClosed,
   };
 }

@@ -28,7 +28,7 @@ function frameOf(session: BidiSession, { info, around }: PlacedContext, sites: S
       const own = await evaluateSandboxed(session, info.context)('() => globalThis.origin', []);
       return { key: own === origin ? await keyOf(origin, around, sites) : null, name: '' };
     },
-    enter: (place) => enterSandbox(session, info.context, place),
+    enter: async (place) => enterSandbox(session, info.context, place),
   };
 }
 

@@ -148,12 +148,14 @@ export async function interceptContext(session: BidiSession, context: string, wo
     return context;
   }
 
-  /** Throws where a service worker would answer a page of the origin; nothing keeps it from that. */
-  async function refuseWorkers(origin: string): Promise<void> {
+  /** Throws where a service worker would answer a page at `url`; nothing keeps it from that. */
+  async function refuseWorkers(url: string): Promise<void> {
+    if (workersStayOut || !isWeb(url) || !URL.canParse(url)) return;
+    const { origin } = new URL(url);
     // Only before the first entry is a frame possible: it takes the place of the entry that is shown.
-    if (!workersStayOut && !workersOf.has(origin) && shown < 0) await openFrameApart({ origin, topLevelSite: null });
-    if ((workersOf.get(origin) ?? 0) === 0) return;
-    throw new PspError('ADAPTER_UNSUPPORTED', 'a service worker of the origin would answer in place of the driver');
+    if (!workersOf.has(origin) && shown < 0) await openFrameApart({ origin, topLevelSite: null });
+    if (workersOf.get(origin) === 0) return;
+    throw new PspError('ADAPTER_UNSUPPORTED', `a service worker of ${origin} would answer in place of the driver`);
   }
 
   return {
@@ -166,8 +168,9 @@ export async function interceptContext(session: BidiSession, context: string, wo
       const world = await enterOwn(session, at, key.origin);
       return { session: null, world, storageKey: '', ...(isInFrame ? { isInFrame: true as const } : {}) };
     },
+    refuseWorkers,
     async walk(url): Promise<PageWorld> {
-      if (isWeb(url) && URL.canParse(url)) await refuseWorkers(new URL(url).origin);
+      await refuseWorkers(url);
       await open(url, shown >= 0);
       shown++;
       return enterOwn(session, context, new URL(url).origin);

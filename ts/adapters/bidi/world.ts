@@ -9,7 +9,7 @@ import type { BidiSession } from './protocol.ts';
 const SANDBOX = 'persistent-sessions';
 
 /** Enters the document of the user's that is in a browsing context now. `place` names it in messages. */
-export function enterSandbox(session: BidiSession, context: string, place: string): Promise<PageWorld> {
+export function enterSandbox(session: BidiSession, context: string, place: string): PageWorld {
   return enterWorld(evaluateSandboxed(session, context), place);
 }
 
@@ -19,7 +19,7 @@ export function evaluateSandboxed(session: BidiSession, context: string): Evalua
 }
 
 /** Enters a document of ours, where no script has been before. */
-export function enterOwn(session: BidiSession, context: string, place: string): Promise<PageWorld> {
+export function enterOwn(session: BidiSession, context: string, place: string): PageWorld {
   return enterWorld(evaluateIn(session, { context }), place);
 }
 

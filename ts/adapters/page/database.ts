@@ -26,6 +26,31 @@ export async function databaseNames(): Promise<string[]> {
   return databases.map((database) => database.name ?? '');
 }
 
+/** A database as it was found, apart from what its records hold. */
+export interface DatabaseFound {
+  readonly version: number;
+  readonly stores: readonly (StoreSchema & { readonly recordCount: number })[];
+}
+
+/** What a database is made of, and how many records each store has; null when it is not there. */
+export async function lookAtDatabase(name: string, timeoutMs: number): Promise<DatabaseFound | null> {
+  const connection = await openExisting(name, timeoutMs);
+  if (connection === null) return null;
+  try {
+    const { version } = connection;
+    const names = [...connection.objectStoreNames];
+    if (names.length === 0) return { version, stores: [] };
+    const transaction = connection.transaction(names, 'readonly');
+    const stores = names.map(async (storeName) => {
+      const store = transaction.objectStore(storeName);
+      return { ...schemaOf(store), recordCount: await settle(store.count()) };
+    });
+    return { version, stores: await Promise.all(stores) };
+  } finally {
+    connection.close();
+  }
+}
+
 /**
  * Removes a database. Connections to it are asked to close; a TimeoutError where one is held on to, and then nothing is changed. A deletion that waits cannot be
  * called back, and would come over the site when it lets go: so it is an upgrade that waits, which never happens. The deletion is queued behind it, where

@@ -6,9 +6,9 @@
 import { beginEncoding, type EncodedValue, encodeValue, type UnfinishedValue } from '../../session/clone/encode.ts';
 import { RecordWriter } from '../../session/clone/records.ts';
 import { Unportable } from '../../session/clone/unportable.ts';
+import { startBatch } from './batch.ts';
 import { openExisting, settle } from './connection.ts';
 import { type StoreSchema, schemaOf } from './database.ts';
-import { ContentDigest } from './digest.ts';
 
 /** A database whose records are being read. */
 export interface DatabaseRead {
@@ -26,16 +26,9 @@ export interface RecordsPart {
   readonly unportable: readonly { readonly record: number; readonly classes: readonly string[] }[];
 }
 
-/** What a store holds, in short. */
-export interface StoreDigest {
-  readonly recordCount: number;
-  /** Of the encoded records (`digest.ts`). */
-  readonly digest: string;
-}
-
 /** Bytes of encoded records that a batch aims at, and those of a piece of it. */
 const BATCH_BYTES = 1024 * 1024;
-const PIECE_BYTES = 128 * 1024;
+const PIECE_BYTES = 64 * 1024;
 const FIRST_BATCH = 16;
 const MAX_BATCH = 8000;
 /** Bytes that may wait for the driver. */
@@ -187,41 +180,11 @@ function nextSize(count: number, bytes: number): number {
   return Math.min(MAX_BATCH, Math.max(1, Math.floor((count * BATCH_BYTES) / Math.max(bytes, 1))), count * 4);
 }
 
-interface Batch {
-  /** Records that were asked for. */
-  readonly asked: number;
-  readonly keys: readonly IDBValidKey[];
-  readonly values: readonly unknown[];
-}
-
-interface RecordsStore {
-  /** Newer than the types. */
-  getAllRecords?(options: { query: IDBKeyRange | null; count: number }): IDBRequest<{ primaryKey: IDBValidKey; value: unknown }[]>;
-}
-
-function startBatch(store: IDBObjectStore & RecordsStore, range: IDBKeyRange | null, asked: number): Promise<Batch> {
-  const batch = requestBatch(store, range, asked);
-  // It may fail when nobody waits for it any more.
-  batch.catch(() => undefined);
-  return batch;
-}
-
-async function requestBatch(store: IDBObjectStore & RecordsStore, range: IDBKeyRange | null, asked: number): Promise<Batch> {
-  if (store.getAllRecords !== undefined) {
-    const records = await settle(store.getAllRecords({ query: range, count: asked }));
-    return { asked, keys: records.map(({ primaryKey }) => primaryKey), values: records.map(({ value }) => value) };
-  }
-  // Both requests are made before either is awaited, so that both see the same records.
-  const [keys, values] = await Promise.all([settle(store.getAllKeys(range, asked)), settle(store.getAll(range, asked))]);
-  return { asked, keys, values };
-}
-
 let current: Reading | null = null;
 
 /** Begins to read a database; null when it is gone. One at a time: an earlier one is read no further. */
 export async function openDatabase(name: string, timeoutMs: number): Promise<DatabaseRead | null> {
   closeDatabase();
-  digests = null;
   const connection = await openExisting(name, timeoutMs);
   if (connection === null) return null;
   current = new Reading(connection, timeoutMs);
@@ -234,8 +197,32 @@ export function closeDatabase(): void {
   current = null;
 }
 
-/** Bytes that go to the driver at once. */
-const STEP_BYTES = 256 * 1024;
+/** Bytes that go to the driver at once. A larger step is no faster, and leaves more behind in the driver's process before that is collected. */
+const STEP_BYTES = PIECE_BYTES;
+
+/** The beginning of a reading. */
+export interface DatabaseBegun extends DatabaseRead {
+  readonly parts: readonly RecordsPart[];
+  /** These are all records, and the database is closed again. */
+  readonly isWhole: boolean;
+}
+
+/** Begins to read a database, and takes its first records; null when it is gone. One at a time: an earlier one is read no further. */
+export async function beginDatabase(name: string, timeoutMs: number): Promise<DatabaseBegun | null> {
+  const read = await openDatabase(name, timeoutMs);
+  if (read === null) return null;
+  const parts: RecordsPart[] = [];
+  for (let sum = 0; sum < STEP_BYTES; ) {
+    const more = await takeRecords();
+    if (more.length === 0) {
+      closeDatabase();
+      return { ...read, parts, isWhole: true };
+    }
+    parts.push(...more);
+    for (const { bytes } of more) sum += bytes.length;
+  }
+  return { ...read, parts, isWhole: false };
+}
 
 let turn: Promise<unknown> = Promise.resolve();
 
@@ -279,30 +266,4 @@ async function finish({ store, record, key, value }: UnfinishedRecord): Promise<
   const writer = new RecordWriter();
   const classes = writer.addEncoded(key, await value.finish().catch(unreadable));
   return { store, count: 1, bytes: writer.take(), unportable: classes.length === 0 ? [] : [{ record, classes }] };
-}
-
-/** Bytes that are read for a digest before the driver is answered, so that no answer takes long. */
-const DIGEST_STEP_BYTES = 32 * 1024 * 1024;
-
-let digests: { readonly counts: number[]; readonly digests: ContentDigest[] } | null = null;
-
-/** Goes on with reading in place of {@link nextRecords}: what each store held, in the end, or null when there is more to read. */
-export async function digestRecords(): Promise<StoreDigest[] | null> {
-  if (current === null) throw new DOMException('no database is being read', 'InvalidStateError');
-  const { stores } = current.read;
-  digests ??= { counts: stores.map(() => 0), digests: stores.map(() => new ContentDigest()) };
-  for (let sum = 0; sum < DIGEST_STEP_BYTES; ) {
-    const parts = await takeRecords();
-    if (parts.length === 0) {
-      const { counts, digests: own } = digests;
-      digests = null;
-      return own.map((digest, i) => ({ recordCount: counts[i]!, digest: digest.finish() }));
-    }
-    for (const { store, count, bytes } of parts) {
-      digests.counts[store]! += count;
-      digests.digests[store]!.add(bytes);
-      sum += bytes.length;
-    }
-  }
-  return null;
 }

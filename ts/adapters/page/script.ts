@@ -6,11 +6,22 @@ import { decodeBase64, encodeBase64 } from '../../kernel/portable/base64.ts';
 import { addPiece, nextPiece } from './bodies.ts';
 import { bucketNames, removeBucket, replaceBucket, useBucket } from './buckets.ts';
 import { cacheNames, closeCache, openCache, putInCache, readCacheBody, replaceCaches } from './caches.ts';
-import { databaseNames, deleteDatabase, type StoreSchema, tryKeyGenerator } from './database.ts';
+import { databaseNames, deleteDatabase, lookAtDatabase, type StoreSchema, tryKeyGenerator } from './database.ts';
 import { listFiles, readFile, replaceDirectories, writeFile } from './files.ts';
+import { listFrames } from './frames.ts';
 import { readPermissions } from './permissions.ts';
-import { closeDatabase, digestRecords, nextRecords, openDatabase, type RecordsPart } from './records-read.ts';
-import { advanceKeyGenerator, createDatabase, finishDatabase, missingRecords, putRecords, reopenDatabase } from './records-write.ts';
+import { beginDatabase, closeDatabase, type DatabaseBegun, nextRecords, openDatabase, type RecordsPart } from './records-read.ts';
+import {
+  abandonDatabase,
+  advanceKeyGenerator,
+  createDatabase,
+  finishDatabase,
+  missingRecords,
+  putRecords,
+  reopenDatabase,
+  restoreDatabase,
+  type StoreWrite,
+} from './records-write.ts';
 import { readNearStates, type StateRead } from './states.ts';
 import { readTab, renameEntry, type TabRead, writeTab } from './tab.ts';
 import { readStorage, writeStorage } from './web-storage.ts';
@@ -19,21 +30,27 @@ import { listWorkers, registerWorker, unregisterWorkers } from './workers.ts';
 /** A part of a store's records as it crosses. */
 export type PartText = Omit<RecordsPart, 'bytes'> & { readonly bytes: string };
 
-/** The calls a driver can make, by name. */
-export interface PageCalls {
+/** A store to be written, as it crosses. */
+export type StoreText = Omit<StoreWrite, 'records'> & { readonly records: string };
+
+/** What can be called by its name. */
+interface SingleCalls {
   readStorage: typeof readStorage;
   writeStorage: typeof writeStorage;
   databaseNames: typeof databaseNames;
   openDatabase: typeof openDatabase;
+  beginDatabase(name: string, timeoutMs: number): Promise<(Omit<DatabaseBegun, 'parts'> & { readonly parts: readonly PartText[] }) | null>;
   nextRecords(): Promise<PartText[]>;
-  digestRecords: typeof digestRecords;
   closeDatabase: typeof closeDatabase;
   createDatabase(name: string, version: number, stores: readonly StoreSchema[], timeoutMs: number): Promise<void>;
   reopenDatabase: typeof reopenDatabase;
-  putRecords(store: string, records: string): ReturnType<typeof putRecords>;
+  restoreDatabase(name: string, version: number, stores: readonly StoreText[], timeoutMs: number): ReturnType<typeof restoreDatabase>;
+  putRecords(store: string, records: string, isReadBack: boolean): ReturnType<typeof putRecords>;
   missingRecords(store: string, records: string): Promise<number[]>;
   advanceKeyGenerator: typeof advanceKeyGenerator;
   finishDatabase: typeof finishDatabase;
+  abandonDatabase: typeof abandonDatabase;
+  lookAtDatabase: typeof lookAtDatabase;
   tryKeyGenerator: typeof tryKeyGenerator;
   deleteDatabase: typeof deleteDatabase;
   bucketNames: typeof bucketNames;
@@ -53,6 +70,7 @@ export interface PageCalls {
   nextPiece(slot: string): Promise<string | null>;
   addPiece(slot: string, piece: string): void;
   readNearStates(): Promise<(Omit<StateRead, 'state'> & { readonly state: string | null })[]>;
+  listFrames: typeof listFrames;
   readTab(): Promise<Omit<TabRead, 'state'> & { readonly state: string | null }>;
   renameEntry: typeof renameEntry;
   writeTab(name: string | null, title: string | null, state: string | null): ReturnType<typeof writeTab>;
@@ -62,20 +80,41 @@ export interface PageCalls {
   registerWorker: typeof registerWorker;
 }
 
+/** The calls a driver can make, by name. */
+export interface PageCalls extends SingleCalls {
+  answerAll: typeof answerAll;
+}
+
+/** A call by name, with its arguments. */
+export type PageCall = { readonly [N in keyof SingleCalls]: readonly [N, ...Parameters<SingleCalls[N]>] }[keyof SingleCalls];
+
 const calls: PageCalls = {
+  answerAll,
   readStorage,
   writeStorage,
   databaseNames,
   openDatabase,
-  nextRecords: async () => (await nextRecords()).map((part) => ({ ...part, bytes: toText(part.bytes) })),
-  digestRecords,
+  async beginDatabase(name, timeoutMs) {
+    const begun = await beginDatabase(name, timeoutMs);
+    return begun === null ? null : { ...begun, parts: begun.parts.map(partText) };
+  },
+  nextRecords: async () => (await nextRecords()).map(partText),
   closeDatabase,
   createDatabase,
   reopenDatabase,
-  putRecords: (store, records) => putRecords(store, fromText(records)),
+  restoreDatabase: (name, version, stores, timeoutMs) =>
+    restoreDatabase(
+      name,
+      version,
+      stores.map((store) => ({ ...store, records: fromText(store.records) })),
+      timeoutMs,
+    ),
+  putRecords: (store, records, isReadBack) => putRecords(store, fromText(records), isReadBack),
   missingRecords: (store, records) => missingRecords(store, fromText(records)),
   advanceKeyGenerator,
   finishDatabase,
+  abandonDatabase,
+  lookAtDatabase,
   tryKeyGenerator,
   deleteDatabase,
   bucketNames,
@@ -98,6 +137,7 @@ const calls: PageCalls = {
   },
   addPiece: (slot, piece) => addPiece(slot, fromText(piece)),
   readNearStates: async () => (await readNearStates()).map((read) => ({ ...read, state: read.state === null ? null : toText(read.state) })),
+  listFrames,
   async readTab() {
     const read = await readTab();
     return { ...read, state: read.state === null ? null : toText(read.state) };
@@ -109,6 +149,10 @@ const calls: PageCalls = {
   unregisterWorkers,
   registerWorker,
 };
+
+function partText(part: RecordsPart): PartText {
+  return { ...part, bytes: toText(part.bytes) };
+}
 
 interface NativeBase64 {
   toBase64?(): string;
@@ -122,6 +166,31 @@ function toText(bytes: Uint8Array): string {
 function fromText(text: string): Uint8Array<ArrayBuffer> {
   const native = (Uint8Array as unknown as { fromBase64?(text: string): Uint8Array<ArrayBuffer> }).fromBase64;
   return native === undefined ? decodeBase64(new TextEncoder().encode(text)) : native.call(Uint8Array, text);
+}
+
+/**
+ * Runs several functions: the first by itself, then all others at once. Their answers in the same order; null in the place of one that takes longer than
+ * `limitMs`.
+ */
+async function answerAll(several: readonly PageCall[], limitMs: number): Promise<(PageAnswer | null)[]> {
+  const [first, ...others] = several.map(
+    ([name, ...args]) =>
+      (): Promise<PageAnswer | null> =>
+        within(limitMs, answer(name, args)),
+  );
+  if (first === undefined) return [];
+  const head = await first();
+  return [head, ...(await Promise.all(others.map((other) => other())))];
+}
+
+function within<T>(limitMs: number, work: Promise<T>): Promise<T | null> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(null), limitMs);
+    work.then((result) => {
+      clearTimeout(timer);
+      resolve(result);
+    });
+  });
 }
 
 /** How an answer crosses: a value, or the name of what was thrown. Messages stay behind: a platform's may quote what the page stores. */

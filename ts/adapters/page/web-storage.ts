@@ -30,8 +30,12 @@ export function readStorage(area: Area): [string, string][] {
   return items;
 }
 
-/** Replaces what the area holds, or adds to it. Returns the indexes of the items that it refused (a full quota). */
-export function writeStorage(area: Area, items: readonly (readonly [string, string])[], isAdded: boolean): number[] {
+/** Replaces what the area holds, or adds to it. Returns the indexes of the items that it refused (a full quota), and what it holds then. */
+export function writeStorage(
+  area: Area,
+  items: readonly (readonly [string, string])[],
+  isAdded: boolean,
+): { refused: number[]; found: [string, string][] } {
   const storage = areaOf(area);
   const { clear, setItem } = OWN.methods;
   if (!isAdded) clear?.value?.call(storage);
@@ -43,5 +47,5 @@ export function writeStorage(area: Area, items: readonly (readonly [string, stri
       refused.push(index);
     }
   });
-  return refused;
+  return { refused, found: readStorage(area) };
 }

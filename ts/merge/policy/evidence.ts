@@ -41,6 +41,12 @@ export function ownExpiry(kind: EntryKind, value: EntryValue | undefined): numbe
   return typeof expiresAt === 'number' ? expiresAt : null;
 }
 
+/** Whether the value is gone by its own account at `now`. */
+export function hasEnded(kind: EntryKind, value: EntryValue | undefined, now: number): boolean {
+  const expiresAt = ownExpiry(kind, value);
+  return expiresAt !== null && now >= expiresAt;
+}
+
 /** The one that evidence prefers, and which kind of evidence that was. */
 export interface EvidentWinner {
   readonly winner: Candidate;

@@ -3,6 +3,7 @@
  * strings. Nothing here knows tags. Runs in pages too, so it uses nothing but the language.
  */
 import { PspError } from '../../errors.ts';
+import { sameBytes } from '../bytes.ts';
 
 /** Writes bytes into an array that doubles as it fills. */
 export class ByteWriter {
@@ -16,6 +17,11 @@ export class ByteWriter {
   /** The bytes written so far, copied out. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
+  }
+
+  /** Whether the bytes written so far are these. */
+  holds(bytes: Uint8Array): boolean {
+    return sameBytes(this.#bytes.subarray(0, this.#length), bytes);
   }
 
   /** Forgets what was written, and keeps the room for it. */

@@ -3,6 +3,7 @@
  * carried becomes a placeholder and is named in the result; nothing is dropped silently. The walk never waits; what takes waiting (the bytes of a
  * Blob) leaves a gap that is filled when the walk is over. Runs inside pages: it uses nothing but the language and the classes of values.
  */
+import { sameBytes } from '../bytes.ts';
 import { brandOf, isDense, mapSize, setSize } from './brand.ts';
 import { writeBuffer, writeForeignView, writeResizableBuffer, writeView } from './buffer.ts';
 import { ByteWriter } from './bytes.ts';
@@ -54,6 +55,17 @@ export async function encodeValueAsync(value: unknown): Promise<EncodedValue> {
 
 /** Walks any value: gives its encoding when that took no waiting, else how to finish it. For use inside a transaction, which must not wait. */
 export function beginEncoding(value: unknown): EncodedValue | UnfinishedValue {
+  return walkWhole(value, (writer, unportable) => ({ bytes: writer.take(), unportable }));
+}
+
+/** Whether `bytes` are the encoding of `value`: at once, unless that takes waiting. Faster than to encode, since nothing is copied. */
+export function encodesTo(value: unknown, bytes: Uint8Array): boolean | Promise<boolean> {
+  const is = walkWhole(value, (writer) => writer.holds(bytes));
+  return typeof is === 'boolean' ? is : is.finish().then((encoded) => sameBytes(encoded.bytes, bytes));
+}
+
+/** Walks a value, and gives what `use` makes of its encoding; where something takes waiting, how to finish that. */
+function walkWhole<T>(value: unknown, use: (writer: ByteWriter, unportable: readonly string[]) => T): T | UnfinishedValue {
   // An accessor among the values may encode something itself: it finds no writer here and makes its own.
   const writer = spare ?? new ByteWriter();
   spare = null;
@@ -61,9 +73,10 @@ export function beginEncoding(value: unknown): EncodedValue | UnfinishedValue {
   const writing: Writing = { writer, ids: new Map(), unportable: [], gaps: [] };
   writeTree(value, writing, 0);
   const { unportable, gaps } = writing;
-  const bytes = writer.take();
-  if (bytes.length <= SPARE_BYTES) spare = writer;
-  return gaps.length === 0 ? { bytes, unportable } : { finish: () => fillGaps(bytes, unportable, gaps) };
+  const skeleton = gaps.length === 0 ? null : writer.take();
+  const result = skeleton === null ? use(writer, unportable) : { finish: () => fillGaps(skeleton, unportable, gaps) };
+  if (writer.length <= SPARE_BYTES) spare = writer;
+  return result;
 }
 
 /** A writer for the next value: making one costs more than a small value does. One that grew above this is not kept. */

@@ -1,6 +1,6 @@
 /**
- * A digest of encoded records and other contents, made alike here and in the page, so that a restore is verified without its bytes travelling back, or being
- * kept: MurmurHash3_x86_128 (Austin Appleby, public domain), bytes given in pieces of any size. It tells apart what differs by accident; it protects from nobody.
+ * A digest of large contents (files, bodies of responses), so that what a restore reads back is compared without being kept: MurmurHash3_x86_128 (Austin Appleby,
+ * public domain), bytes given in pieces of any size. It tells apart what differs by accident; it protects from nobody.
  */
 
 const C1 = 0x239b961b;
