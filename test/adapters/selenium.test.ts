@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../ts/adapters/report.ts';
 import { type SeleniumWay, selenium } from '../../ts/adapters/selenium.ts';
 import { type RunningChromedriver, requireChromedriver, startChromedriver } from '../servers/chromedriver.ts';
+import { startHangingPage } from './hanging-page.ts';
 import { lookAtPage, type PageSite, seedPage, startPageSite } from './page-site.ts';
 
 const GROUP = 'capture and restore through Selenium';
@@ -182,19 +183,24 @@ describe.skipIf(chromedriver === null)(GROUP, () => {
   });
 
   test('a window that hangs is named by plain WebDriver, which ends all the same', async () => {
-    await first.switchTo().newWindow('tab');
-    await first.get(`${site.secondOrigin}/`);
-    // Bounded, so that the next test finds a browser that answers.
-    await first.executeScript('setTimeout(() => { const until = Date.now() + 4000; while (Date.now() < until); }, 10);');
-    const hanging = await first.getWindowHandle();
-    await first.switchTo().window(ownHandle);
-    const { session, report } = await selenium(first, { way: 'webdriver' }).capture({ timeoutMs: 300 });
-    expect(session.tabs.map(({ url }) => url)).not.toContain(`${site.secondOrigin}/`);
-    expect(session.coverage).toMatchObject({ cookies: 'partial', tabs: 'partial' });
-    expect(report.entries.map(({ outcome, kind, code }) => [outcome, kind, code])).toContainEqual(['lost', 'tab', 'ADAPTER_TIMEOUT']);
-    await first.switchTo().window(hanging);
-    await first.close();
-    await first.switchTo().window(ownHandle);
+    const hanging = await startHangingPage();
+    try {
+      await first.switchTo().newWindow('tab');
+      await first.get(hanging.url);
+      const handle = await first.getWindowHandle();
+      await first.switchTo().window(ownHandle);
+      await hanging.hang();
+      const { session, report } = await selenium(first, { way: 'webdriver' }).capture({ timeoutMs: 2000 });
+      expect(session.tabs.map(({ url }) => url)).toEqual([`${site.namedOrigin}/deep/page`]);
+      expect(session.coverage).toMatchObject({ cookies: 'partial', tabs: 'partial' });
+      expect(report.entries.map(({ outcome, kind, code }) => [outcome, kind, code])).toContainEqual(['lost', 'tab', 'ADAPTER_TIMEOUT']);
+      await hanging.release();
+      await first.switchTo().window(handle);
+      await first.close();
+    } finally {
+      await hanging.close();
+      await first.switchTo().window(ownHandle);
+    }
   });
 
   test('the best way is taken, but not to a browser that has not the window', async () => {
