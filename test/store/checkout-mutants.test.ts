@@ -144,7 +144,7 @@ const mutations: readonly (Mutation & World)[] = [
   {
     ...{ ...LIVES_THAT_EXPIRE, mistake: 'M18: a life that expires takes the marks of those before it along' },
     file: 'ts/store/write.ts',
-    from: 'await this.#keepMarks(passingMarks(facts, expiresAt), place);',
+    from: 'if (!provider.capabilities.conditionalPut) await this.#keepMarks(passingMarks(facts, expiresAt), place);',
     to: '',
   },
   {

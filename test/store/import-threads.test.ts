@@ -192,22 +192,30 @@ describe('without threads', () => {
 });
 
 describe('an import that is told no number', () => {
-  /** A clock that goes on by 5 ms each time that it is asked. */
-  function hurry(): void {
+  /** A clock that goes on by so much each time that it is asked. */
+  function hurry(stepMs: number): void {
     let timeMs = 0;
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (timeMs += 5));
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (timeMs += stepMs));
     onTestFinished(() => clock.mockRestore());
   }
 
   test('takes threads when it has looked at 300 items and for a tenth of a second, as far as there are processors', async () => {
-    hurry();
+    hurry(5);
     const summary = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(700))).summary;
     expect(summary).toMatchObject({ created: 700, failed: 0, withoutThreads: null });
     expect(summary.threads > 0).toBe(spareProcessors() > 0);
   });
 
+  test('or for a second, where items are so large that there are few', async () => {
+    hurry(50);
+    endResting();
+    const summary = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(60))).summary;
+    expect(summary).toMatchObject({ created: 60, failed: 0, withoutThreads: null });
+    expect(summary.threads > 0).toBe(spareProcessors() > 0);
+  });
+
   test('takes none for some dozens of items, which take a third of a second, but where some with practice are left from other imports', async () => {
-    hurry();
+    hurry(5);
     endResting();
     const summary = await importMany(sessionStore(memory(), options()), await clearItems(idsOf(60))).summary;
     expect(summary).toMatchObject({ created: 60, threads: 0, withoutThreads: null });

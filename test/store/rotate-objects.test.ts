@@ -1,11 +1,10 @@
 /** Law M19: the rotation of commits in a provider without conditions. Each is written anew beside the old one, which goes when it may. */
 import { describe, expect, test } from 'vitest';
 import { peek } from '../../ts/envelope/peek.ts';
-import { PspError } from '../../ts/errors.ts';
 import { type RotateOptions, type RotationResult, rotateStore } from '../../ts/store/session-store.ts';
 import { NEW, OLD, promoted } from './rotation-fixture.ts';
 import { codeOf } from './store-fixture.ts';
-import { add, commitItems, hiding, ID, itemSession, OBJECT, type Place, placeWith, storedItems } from './writers-fixture.ts';
+import { add, commitItems, failing, hiding, ID, itemSession, OBJECT, type Place, placeWith, storedItems } from './writers-fixture.ts';
 
 const TWELVE_MINUTES = 720_000;
 
@@ -145,16 +144,7 @@ describe('rotation of commits', () => {
 
   test('a session that was to be replaced, and was not, is rotated as ever', async () => {
     const place = await committed();
-    const refusing = new Proxy(place.provider, {
-      get(target, name) {
-        const value: unknown = Reflect.get(target, name);
-        if (name !== 'put') return typeof value === 'function' ? value.bind(target) : value;
-        return async (...args: Parameters<typeof target.put>) => {
-          if (args[0] === ID) throw new PspError('PROVIDER_TOO_LARGE', 'planned');
-          return target.put(...args);
-        };
-      },
-    });
+    const refusing = failing(place.provider, (key) => key === ID, 'PROVIDER_TOO_LARGE');
     const next = { ...itemSession({}, 'second'), expiresAt: place.nowMs + 600_000 };
     expect(await codeOf(place.open(refusing, { keys: OLD }).put(next, { replace: true }))).toBe('PROVIDER_TOO_LARGE');
     expect(await place.keys()).toHaveLength(4);

@@ -1,5 +1,6 @@
 /** What the tests of checkouts without a browser share: a session that is names and values, workers that change it, and a service that shows writes late. */
 import { memory } from '../../providers/memory.ts';
+import { PspError, type PspErrorCode } from '../../ts/errors.ts';
 import type { StorageProvider } from '../../ts/provider.ts';
 import type { Session } from '../../ts/session/session.ts';
 import { type Checkout, type Commit, type SessionStore, type SessionStoreOptions, sessionStore } from '../../ts/store/session-store.ts';
@@ -95,4 +96,51 @@ export function hiding(provider: StorageProvider, isHidden: (key: string) => boo
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
+}
+
+/** `provider`, where a put at the keys that `isRefused` names fails. */
+export function failing(provider: StorageProvider, isRefused: (key: string) => boolean, code: PspErrorCode): StorageProvider {
+  return new Proxy(provider, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (name !== 'put') return typeof value === 'function' ? value.bind(target) : value;
+      return async (...args: Parameters<StorageProvider['put']>) => {
+        if (isRefused(args[0])) throw new PspError(code, 'planned');
+        return target.put(...args);
+      };
+    },
+  });
+}
+
+/** `provider`, whose listings find a damaged record at `key`. */
+export function damagedAt(provider: StorageProvider, key: string): StorageProvider {
+  return new Proxy(provider, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (name !== 'listPage') return typeof value === 'function' ? value.bind(target) : value;
+      return async (...args: Parameters<StorageProvider['listPage']>) => {
+        const page = await target.listPage(...args);
+        return { ...page, damaged: [{ key, error: new PspError('PROVIDER_CORRUPT', 'planned') }] };
+      };
+    },
+  });
+}
+
+/** A store of another process that does not see commits: what it deletes leaves them. */
+export function far(place: Place): SessionStore {
+  return place.open(hiding(place.provider, (key) => OBJECT.test(key)));
+}
+
+/** A session that expires after `livesMs`. */
+export function lifeOf(place: Place, incarnation: string, livesMs = 600_000): Session {
+  return { ...itemSession({ token: incarnation }, incarnation), expiresAt: place.nowMs + livesMs };
+}
+
+/** A place whose first life has ended, though a commit to it is left, and whose second one is given ten minutes. */
+export async function secondLife(): Promise<Place> {
+  const place = await placeWith({ token: 'a' });
+  await commitItems(await place.open().checkout(ID), add('x'));
+  await far(place).delete(ID);
+  await far(place).put(lifeOf(place, 'second'));
+  return place;
 }

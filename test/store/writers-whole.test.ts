@@ -20,7 +20,7 @@ import { checkpointIn, codeOf, listAll, options } from './store-fixture.ts';
 import {
   add,
   commitItems,
-  hiding,
+  far,
   ID,
   itemSession,
   itemsOf,
@@ -28,6 +28,7 @@ import {
   type Place,
   placeWith,
   START,
+  secondLife,
   storedItems,
 } from './writers-fixture.ts';
 
@@ -79,7 +80,7 @@ describe('M19: a transfer', () => {
 
   test('takes what this store itself wrote last, though the service does not show it yet', async () => {
     const place = await placeWith({ token: 'old' });
-    const store = place.open(hiding(place.provider, (key) => OBJECT.test(key)));
+    const store = far(place);
     await commitItems(await store.checkout(ID), add('mine'));
     const target = plainStore();
     await transferSession(store, target, ID);
@@ -91,7 +92,7 @@ describe('M19: a transfer', () => {
     await place.open().delete(ID);
     const tombstone = (await place.provider.get(ID))!;
     await place.open().put(itemSession({ token: 'new' }, 'second'));
-    const store = place.open(hiding(place.provider, (key) => OBJECT.test(key)));
+    const store = far(place);
     await commitItems(await store.checkout(ID), add('mine'));
     await place.provider.put(ID, tombstone.value, { metadata: tombstone.metadata });
     const target = plainStore();
@@ -256,15 +257,6 @@ describe('M19: a copy', () => {
 describe('M18 without conditions: marks of what has ended', () => {
   const DONE = { failed: [] };
 
-  /** A place whose first life has ended, though a commit to it is left, and whose second one expires in eleven minutes. */
-  async function secondLife(): Promise<Place> {
-    const place = await placeWith({ token: 'a' });
-    await commitItems(await place.open().checkout(ID), add('x'));
-    const far = place.open(hiding(place.provider, (key) => OBJECT.test(key)));
-    await far.delete(ID);
-    await far.put({ ...itemSession({ token: 'new' }, 'second'), expiresAt: place.nowMs + 600_000 });
-    return place;
-  }
   const first = itemSession({ token: 'a' });
 
   test('go along with a transfer: what has ended stays so where the session goes, also when it has expired there', async () => {
@@ -276,7 +268,7 @@ describe('M18 without conditions: marks of what has ended', () => {
     for (const source of [place.open(), plain]) {
       const target = await placeWith(null);
       expect(await transferAll(source, target.open())).toMatchObject({ done: 1, skipped: 0, ...DONE });
-      expect(await storedItems(target.open())).toEqual({ token: 'new' });
+      expect(await storedItems(target.open())).toEqual({ token: 'second' });
       const marks = (await target.keys()).filter((key) => key.includes('/#ended/'));
       expect(marks).toEqual((await place.keys()).filter((key) => key.includes('/#ended/')));
       target.nowMs += 700_000;
@@ -293,14 +285,14 @@ describe('M18 without conditions: marks of what has ended', () => {
 
   test('go along with what only this store knows as yet', async () => {
     const place = await secondLife();
-    const store = place.open(hiding(place.provider, (key) => OBJECT.test(key)));
+    const store = far(place);
     const work = await store.checkout(ID);
-    const { storage } = itemSession({ token: 'new', mine: '1' });
+    const { storage } = itemSession({ token: 'second', mine: '1' });
     await work.commit({ session: { ...work.session, storage, expiresAt: place.nowMs + 800_000 } });
     await place.provider.delete(ID);
     const target = plainStore();
     expect((await transferSession(store, target, ID)).outcome).toBe('done');
-    expect(await storedItems(target)).toEqual({ token: 'new', mine: '1' });
+    expect(await storedItems(target)).toEqual({ token: 'second', mine: '1' });
     expect(await codeOf(target.put(first))).toBe('STORE_GONE');
   });
 

@@ -146,7 +146,7 @@ class Writer {
     const { content: _content, ...named } = next;
     const { value, expiresAt } = this.#made.content;
     const facts = follow(place.facts, { ...named, writeId: this.#writeId });
-    await this.#keepMarks(passingMarks(facts, expiresAt), place);
+    if (!provider.capabilities.conditionalPut) await this.#keepMarks(passingMarks(facts, expiresAt), place);
     const condition = seen === null ? ({ ifNoneMatch: '*' } as const) : { ifMatch: seen };
     this.#operation.bytes += value.length;
     try {
@@ -179,7 +179,6 @@ class Writer {
    */
   async #keepMarks(marks: readonly string[], { ended }: Place): Promise<void> {
     const { provider, retry } = this.#parts;
-    if (provider.capabilities.conditionalPut) return;
     for (const mark of marks) {
       if (ended.has(mark)) continue;
       const metadata = formatMark(mark);

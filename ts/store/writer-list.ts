@@ -34,10 +34,10 @@ export async function listBeside(parts: StoreParts, operation: Operation, sessio
   const ended = new Set<string>();
   const refuse = ({ key, error }: DamagedSession): void => {
     // Another one is of a session whose id begins with #, in the namespace that has the name of this one.
-    if (key === null || sessionKeyAt(key) === sessionKey) throw error;
+    if (key === null || ownerOf(key) === sessionKey) throw error;
   };
   for await (const head of listAll(parts, operation, besideOf(sessionKey), refuse)) {
-    if (sessionKeyAt(head.key) !== sessionKey) continue;
+    if (ownerOf(head.key) !== sessionKey) continue;
     const mark = markAt(head.key);
     if (mark === null) objects.set(head.key, readObject(head));
     else ended.add(mark.mark);
@@ -46,7 +46,7 @@ export async function listBeside(parts: StoreParts, operation: Operation, sessio
 }
 
 /** The key of the session beside which `key` stands; null for a record's own. */
-function sessionKeyAt(key: string): string | null {
+function ownerOf(key: string): string | null {
   return sessionKeyOf(key) ?? markAt(key)?.sessionKey ?? null;
 }
 
@@ -141,7 +141,7 @@ async function gatherAll(
 }
 
 function gather(prefix: string, head: RecordHead, sessions: Map<string, Gathered>): void {
-  const sessionKey = sessionKeyAt(head.key);
+  const sessionKey = ownerOf(head.key);
   const key = sessionKey ?? head.key;
   // Of a namespace inside this one.
   if (key.includes('/', prefix.length)) return;
