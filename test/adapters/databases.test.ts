@@ -18,11 +18,12 @@ import { decodeValue } from '../../ts/session/clone/decode.ts';
 import { RECORDS_MEDIA_TYPE, RecordWriter, readRecords } from '../../ts/session/clone/records.ts';
 import { memorySink } from '../../ts/session/section-sink.ts';
 import { type Database, section } from '../../ts/session/session.ts';
-import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
+import { launchChromium, type RunningChromium, requireChromium } from '../servers/chromium.ts';
 
 const GROUP = 'databases of many records';
 
 describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
+  let running: RunningChromium;
   let browser: Browser;
   let server: Server;
   let requests = 0;
@@ -38,10 +39,12 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     port = (server.address() as AddressInfo).port;
-    browser = await chromium.launch({ executablePath: requireChromium(GROUP)!, args: [...CHROMIUM_FLAGS] });
+    running = await launchChromium();
+    browser = await chromium.connectOverCDP(running.cdpUrl);
   });
   afterAll(async () => {
     await browser?.close();
+    await running?.close();
     server?.close();
     server?.closeAllConnections();
     await rm(folder, { recursive: true });
