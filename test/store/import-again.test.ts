@@ -4,6 +4,8 @@ import { expect, test } from 'vitest';
 import { memory } from '../../providers/memory.ts';
 import { importMany } from '../../ts/store/import.ts';
 import { sessionStore } from '../../ts/store/session-store.ts';
+import { importCheckContract } from './import-check-contract.ts';
+import { importContract } from './import-contract.ts';
 import { clearItems, idsOf } from './import-fixture.ts';
 import { buildThreadProgram, useThreads } from './import-thread-program.ts';
 import { options } from './store-fixture.ts';
@@ -16,5 +18,5 @@ test('here every import has a thread', async () => {
   expect(summary).toMatchObject({ created: 200, threads: 1, withoutThreads: null });
 });
 
-await import('./import.test.ts');
-await import('./import-check.test.ts');
+importContract();
+importCheckContract();
