@@ -41,7 +41,7 @@ async function outcomes(item: ImportItem): Promise<readonly string[]> {
 const ALL = 'created';
 const clear = (bytes: Uint8Array): ImportItem => ({ name: 'a', bytes });
 
-/** Declares the tests. They go by the threads that the file gives to imports. */
+/** Declares the tests, for a file that says which threads imports have. */
 export function importCheckContract(): void {
   describe('a clear blob', () => {
     test.each<[string, () => ImportItem | Promise<ImportItem>, header: string, hashes: string, full: string]>([

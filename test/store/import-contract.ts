@@ -31,7 +31,7 @@ async function folder(): Promise<string> {
   return path;
 }
 
-/** Declares the tests. They go by the threads that the file gives to imports. */
+/** Declares the tests, for a file that says which threads imports have. */
 export function importContract(): void {
   describe.each<[string, () => Promise<StorageProvider>]>([
     ['memory', async () => memory({ now })],
