@@ -19,7 +19,8 @@ describe.skipIf(requireFirefox(GROUP) === null || !hasOpenssl(GROUP))(GROUP, { t
   beforeAll(async () => {
     site = await startHardSite();
     firefox = await launchFirefox();
-    connection = await connectBidi(firefox.bidiUrl);
+    // It listens some time before it answers, on a machine that is busy.
+    connection = await connectBidi(firefox.bidiUrl, 60_000);
   });
   afterAll(async () => {
     await connection?.close();
