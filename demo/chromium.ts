@@ -32,7 +32,7 @@ export const CHROMIUM_FLAGS: readonly string[] = [
 ];
 
 /**
- * Else each new window loads two pages of the browser's own for its address bar, which cost four times as much processor time as the window. Not one of
+ * Else each new window loads two pages of the browser's own for its address bar, which cost three times as much processor time as the window itself. Not one of
  * {@link CHROMIUM_FLAGS}, since Chromium takes the last such list alone, and Playwright starts it with one of its own.
  */
 const LIGHT_WINDOWS = '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup';
