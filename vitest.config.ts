@@ -5,7 +5,7 @@ import { BaseSequencer, ForksPoolWorker, type PoolTask, type TestSpecification, 
 const WAITING =
   /\/test\/(adapters|conformance|demo|package|providers|runtimes)\/|\/store\/(checkout|increments|.*resume)|\/(secrets|wasm-build)\./;
 /** Files that may run one after the other in one process. */
-const SHARED = /\/test\/(blob|cli|diff|envelope|formats|kernel|merge|package|runtimes|session|store)\//;
+const SHARED = /\/test\/(adapters|blob|cli|conformance|demo|diff|envelope|formats|kernel|merge|package|providers|runtimes|session|store)\//;
 /** Not these: they load modules anew, watch the process itself, or measure its memory. */
 const ALONE =
   /\/(kernel\/(select|.*memory|sequence-large)|merge\/(memory|text-units)|store\/(import-threads|thread|turn)|blob\/(codec|stream)|clone\/(hostile|malformed)|envelope\/stream)/;

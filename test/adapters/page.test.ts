@@ -7,7 +7,7 @@ import { playwright } from '../../ts/adapters/playwright.ts';
 import type { Report } from '../../ts/adapters/report.ts';
 import { decodeSession, encodeSession } from '../../ts/portable.ts';
 import type { Session } from '../../ts/session/session.ts';
-import { findChromium, requireChromium } from '../servers/chromium.ts';
+import { findChromium, PLAYWRIGHT_FLAGS, requireChromium } from '../servers/chromium.ts';
 import { bundleAdapter, lookAtPage, type PageSite, seedPage, startPageSite } from './page-site.ts';
 
 const GROUP = 'the adapter in a page';
@@ -26,7 +26,7 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
 
   beforeAll(async () => {
     site = await startPageSite();
-    browser = await chromium.launch({ executablePath: findChromium()!, args: ['--no-sandbox'] });
+    browser = await chromium.launch({ executablePath: findChromium()!, args: [...PLAYWRIGHT_FLAGS] });
   });
   afterAll(async () => {
     await browser.close();

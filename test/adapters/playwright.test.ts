@@ -9,7 +9,7 @@ import { kindsContract } from '../contract/driver-kinds.ts';
 import { passkeysContract } from '../contract/driver-passkeys.ts';
 import { permissionsContract } from '../contract/driver-permissions.ts';
 import { workersContract } from '../contract/driver-workers.ts';
-import { CHROMIUM_FLAGS, requireChromium } from '../servers/chromium.ts';
+import { CHROMIUM_FLAGS, PLAYWRIGHT_FLAGS, requireChromium } from '../servers/chromium.ts';
 import { lookAtPage, type PageSite, seedPage, startPageSite } from './page-site.ts';
 
 const GROUP = 'capture and restore through Playwright';
@@ -21,7 +21,7 @@ describe.skipIf(path === null)(GROUP, () => {
 
   /** A context of its own is as fresh as a browser, and there in no time. */
   const makeBrowser = async (): Promise<TestBrowser> => {
-    if (running?.isConnected() !== true) running = await chromium.launch({ executablePath: path!, args: [...CHROMIUM_FLAGS] });
+    if (running?.isConnected() !== true) running = await chromium.launch({ executablePath: path!, args: [...PLAYWRIGHT_FLAGS] });
     const browser = running;
     const context = await browser.newContext();
     return {

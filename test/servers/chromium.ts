@@ -5,10 +5,19 @@
  *     const chromium = requireChromium('restoring over CDP');
  *     describe.skipIf(chromium === null)('restoring over CDP', () => ...
  */
-import { findChromium } from '../../demo/chromium.ts';
+import { CHROMIUM_FLAGS, findChromium } from '../../demo/chromium.ts';
 import { requireTool } from './tool.ts';
 
 export { CHROMIUM_FLAGS, findChromium, launchChromium, type RunningChromium } from '../../demo/chromium.ts';
+
+/**
+ * For a browser that Playwright starts and many contexts are opened in: as {@link launchChromium} does, without the pages of the address bar. Chromium heeds the
+ * last list of features alone, so what Playwright's own says of storage is said here again.
+ */
+export const PLAYWRIGHT_FLAGS: readonly string[] = [
+  ...CHROMIUM_FLAGS,
+  '--disable-features=ThirdPartyStoragePartitioning,WebUIOmniboxPopup,WebUIOmniboxAimPopup',
+];
 
 /** Path of Chromium, or null after saying that `group` is skipped. Throws where tests must not be skipped. */
 export function requireChromium(group: string): string | null {

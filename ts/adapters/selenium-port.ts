@@ -57,7 +57,8 @@ export async function openWebDriver({ driver, tabIds, timeoutMs, devTools, origi
   /** The order in which cookies are set, by identity. */
   const wanted = new Map<string, number>();
   const [open] = await windows.run('listing the windows', null, () => driver.getAllWindowHandles());
-  if (open === undefined) throw new PspError('ADAPTER_UNSUPPORTED', 'this WebDriver session has no window');
+  // With its last window a WebDriver session is over, though a browser that is going away may list none before the driver has noticed.
+  if (open === undefined) throw new PspError('ADAPTER_DISCONNECTED', 'the last window of the WebDriver session is closed');
   // The one that it was switched to may be closed.
   const first = (await windows.run('finding the window', null, () => driver.getWindowHandle().catch(() => null))) ?? open;
 

@@ -20,6 +20,7 @@ export interface InterceptedContext extends InterceptedPage {
 
 const FREE_FRAME = "() => document.querySelector('iframe').removeAttribute('sandbox')";
 const WHERE_IT_IS = "() => document.readyState === 'complete' && globalThis.origin";
+const IS_ANOTHER_LOADED = "() => !globalThis.isLeft && document.readyState === 'complete' && location.href !== 'about:blank'";
 const LOOK_FOR_WORKERS = `async () => ({
   isAnswered: Boolean(navigator.serviceWorker?.controller),
   workers: (await navigator.serviceWorker?.getRegistrations())?.length ?? 0,
@@ -176,11 +177,12 @@ export async function interceptContext(session: BidiSession, context: string, wo
       return enterOwn(session, context, new URL(url).origin);
     },
     async walkBack(index): Promise<PageWorld> {
-      const before = await evaluate('() => { globalThis.isLeft = true; return location.href; }', []);
+      await evaluate('() => { globalThis.isLeft = true; }', []);
       await session.send('browsingContext.traverseHistory', { context, delta: index - shown });
       shown = index;
+      // Loaded, and not the empty document that may come before it: the reload must come in the middle of nothing.
       await settled('a tab to go back in its history', async () => {
-        return (await evaluate('() => globalThis.isLeft === true && location.href', [])) !== before;
+        return (await evaluate(IS_ANOTHER_LOADED, [])) === true;
       });
       // The document may be one that the browser had kept: from here on it is as new as any other.
       await session.send('browsingContext.reload', { context, wait: 'complete' });
