@@ -124,6 +124,12 @@ const mutations: readonly (Mutation & World)[] = [
     to: 'export const VISIBLE_MS = 0;',
   },
   {
+    ...{ ...OBJECTS, seed: 120189288, mistake: 'M19: an object is taken for readable by the age that it tells' },
+    file: 'ts/store/writer-object.ts',
+    from: 'return new Set(old.flatMap(({ facts }) => facts.before));',
+    to: 'return new Set(old.map(({ facts }) => shorten(facts.writeId)));',
+  },
+  {
     ...{ ...OBJECTS, mistake: 'M19: an object is deleted though none holds all of it' },
     file: 'ts/store/writer-object.ts',
     from: 'if (!includesContext(a.document.context, b.document.context)) return false;',

@@ -15,7 +15,7 @@ export interface RecordFacts {
   readonly revision: number;
   /** Names the write that made the record: 32 random hex digits, the same in every attempt. */
   readonly writeId: string;
-  /** The first 12 digits of each of the write ids before, newest first, at most 15. */
+  /** The first 12 digits of each of the write ids before, newest first. A record has room for 15. */
   readonly before: readonly string[];
   /** Marks of incarnations that were deleted or replaced here, newest first; see {@link markOf}. A record has room for 16. */
   readonly ended: readonly string[];
@@ -69,7 +69,7 @@ export function formatFacts({ incarnation, revision, writeId, before, ended, del
     incarnation,
     revision: String(revision),
     write: writeId,
-    ...(before.length === 0 ? {} : { before: before.join('') }),
+    ...(before.length === 0 ? {} : { before: before.slice(0, MAX_BEFORE).join('') }),
     ...(ended.length === 0 ? {} : { ended: ended.slice(0, MAX_ENDED).join('') }),
     ...(deletedAt === null ? {} : { deleted: String(deletedAt) }),
   };
@@ -108,7 +108,7 @@ export function follow(found: RecordFacts | null, next: NextFacts): RecordFacts 
   const before = found === null ? [] : [shorten(found.writeId), ...found.before];
   const replaced = found === null || (found.incarnation === incarnation && deletedAt === null) ? [] : [markOf(found.incarnation)];
   const ended = [...new Set([...replaced, ...(found?.ended ?? []), ...(next.ended ?? [])])];
-  return { incarnation, revision, writeId, deletedAt, before: before.slice(0, MAX_BEFORE), ended };
+  return { incarnation, revision, writeId, deletedAt, before, ended };
 }
 
 /** Whether `incarnation` was deleted or replaced here. */
@@ -147,7 +147,7 @@ export function markOf(incarnation: string): string {
   return (hash >>> 0).toString(16).padStart(MARK_DIGITS, '0');
 }
 
-function shorten(writeId: string): string {
+export function shorten(writeId: string): string {
   return writeId.slice(0, SHORT_ID_DIGITS);
 }
 

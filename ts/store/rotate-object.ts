@@ -1,7 +1,8 @@
 /**
  * Rotation of what workers have committed to a provider without conditions (law M19). An object is written once: it is not replaced, but written anew, on the
- * new keys, under a key of its own; it says of itself what the old one says, and lives as long. Joined, the two are one, so nobody needs to know. The old one
- * goes in a later run, when every reader has long seen the new one. An object that has ended meanwhile gets no successor.
+ * new keys, under a key of its own, by somebody who has read the old one; it lives as long. Joined, the two are one, so nobody needs to know. The old one
+ * goes in a later run, when every reader has long seen the new one: unless the write of that was given up and came minutes later, by its age. An object that has
+ * ended meanwhile gets no successor.
  */
 
 import type { SealContext } from '../envelope/context.ts';
@@ -10,7 +11,7 @@ import { systemRandom } from '../envelope/random.ts';
 import { PspError } from '../errors.ts';
 import type { StorageProvider, StoredRecord } from '../provider.ts';
 import { toHex } from './hex.ts';
-import { hasEnded, markOf, readFacts } from './record-facts.ts';
+import { hasEnded, markOf, newWriteId, readFacts, shorten } from './record-facts.ts';
 import { isRotated, proveCurrent, rotateBlob } from './rotate-blob.ts';
 import type { RotationMode, RotationPlan } from './rotation-keys.ts';
 import {
@@ -64,7 +65,9 @@ export async function rotateObject(
   if (dryRun) return 'done';
   const key = objectKey(sessionKey, toHex(systemRandom(WRITER_BYTES)), 1);
   // Later than the old one in any case: of two that hold the same, workers let the later one stay.
-  const metadata = formatObject({ ...facts, writtenAt: Math.max(now(), facts.writtenAt + 1) });
+  const writtenAt = Math.max(now(), facts.writtenAt + 1);
+  const before = [shorten(facts.writeId), ...facts.before];
+  const metadata = formatObject({ ...facts, writeId: newWriteId(systemRandom), before, writtenAt });
   await provider.put(key, value, { metadata, ...(record.expiresAt === null ? {} : { expiresAt: record.expiresAt }) });
   // Deleted while it was made anew: then it would come to life again after a purge, at once or later.
   if ((await provider.head(record.key)) !== null && !(await isOver(provider, sessionKey, facts.incarnation))) return 'waits';
@@ -91,7 +94,9 @@ async function findSuccessor(
   const { facts } = readObject(record);
   for await (const head of provider.list({ prefix: objectsAt(sessionKey) })) {
     const other = readObject(head);
-    if (other.facts.writeId !== facts.writeId || other.facts.writtenAt <= facts.writtenAt || head.expiresAt !== record.expiresAt) continue;
+    // A commit that was made from the old one has a higher revision.
+    const isMadeFrom = other.facts.before[0] === shorten(facts.writeId) && other.facts.revision === facts.revision;
+    if (!isMadeFrom || other.facts.writtenAt <= facts.writtenAt || head.expiresAt !== record.expiresAt) continue;
     const found = await provider.get(head.key);
     if (found !== null && (await isRotatedTo(record, found, plan, context))) return other;
   }

@@ -10,9 +10,9 @@
 import { includesContext } from '../merge/context.ts';
 import type { MergeDocument } from '../merge/document.ts';
 import type { RecordHead } from '../provider.ts';
-import { follow, formatFacts, hasEnded, isCount, malformed, markOf, type RecordFacts, readFacts } from './record-facts.ts';
+import { follow, formatFacts, hasEnded, isCount, malformed, markOf, type RecordFacts, readFacts, shorten } from './record-facts.ts';
 
-/** The metadata of an object, read. */
+/** The metadata of an object, read. {@link RecordFacts.before} are those of the objects that its writer had read, the latest first. */
 export interface ObjectFacts extends RecordFacts {
   /** By the clock of the writer, in milliseconds since the epoch. */
   readonly writtenAt: number;
@@ -135,8 +135,21 @@ export interface ReadObject {
   readonly key: string;
   readonly document: MergeDocument;
   readonly expiresAt: number | null;
-  /** As its metadata says. */
-  readonly writtenAt: number;
+  readonly facts: ObjectFacts;
+}
+
+/**
+ * The short ids of writes that every reader sees by now: their objects were read by who wrote one of `objects` long ago. What an object says of its own age proves
+ * nothing, since a process that stood still, or a call that was given up, may bring it late.
+ */
+export function longReadable(objects: readonly ReadObject[], now: number): ReadonlySet<string> {
+  const old = objects.filter(({ facts }) => now - facts.writtenAt >= VISIBLE_MS + CLOCKS_APART_MS);
+  return new Set(old.flatMap(({ facts }) => facts.before));
+}
+
+/** The short ids of the writes of `objects`, the latest first. */
+export function idsOf(objects: readonly ReadObject[]): string[] {
+  return [...objects].sort((a, b) => b.facts.writtenAt - a.facts.writtenAt).map(({ facts }) => shorten(facts.writeId));
 }
 
 /**
@@ -147,7 +160,7 @@ export interface ReadObject {
 export function supersedes(a: ReadObject, b: ReadObject): boolean {
   if (a.key === b.key || a.document.epoch !== b.document.epoch || !holds(a, b)) return false;
   if (!holds(b, a)) return true;
-  return a.writtenAt !== b.writtenAt ? a.writtenAt > b.writtenAt : a.key > b.key;
+  return a.facts.writtenAt !== b.facts.writtenAt ? a.facts.writtenAt > b.facts.writtenAt : a.key > b.key;
 }
 
 function holds(a: ReadObject, b: ReadObject): boolean {

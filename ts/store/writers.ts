@@ -4,8 +4,8 @@
  *
  * 1. A read shows the join of the record at the session's key, of all its objects, and of what this store itself wrote last, which the service may not show yet.
  * 2. A commit writes a new object: the join of what was read and the changes. It replaces nothing, so it can be repeated, come late, and never takes away.
- * 3. An object goes once another one that holds all of it has been readable everywhere, for as long as the slowest reader may need: by the clock of who removes
- *    it, which must not be set forward by minutes while its process runs.
+ * 3. An object goes once another one that holds all of it has been readable everywhere, for as long as the slowest reader may need: since this store has seen it,
+ *    by a clock that must not be set forward by minutes while its process runs, or since a third one was written by who had read it.
  * 4. An object lives at least as long as what went into it: nothing that it has replaced comes back when it expires.
  * 5. What was deleted or replaced counts no more, whoever writes it and when: here a tombstone stays for ever, unless it is purged, and before a new life that
  *    expires is put in its place, all that has ended is marked beside it, for ever too. As with any write, who is far away may see that a minute later.
@@ -25,17 +25,18 @@ import { openProvider, readHead, type StoreParts } from './parts.ts';
 import { tombstoneOf } from './put.ts';
 import { readSession } from './read.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
-import { follow, hasEnded, malformed, markOf, newWriteId, type RecordFacts, readFacts } from './record-facts.ts';
+import { follow, hasEnded, malformed, markOf, newWriteId, type RecordFacts, readFacts, shorten } from './record-facts.ts';
 import type { ListSessionsOptions, SessionHead, StoredSession } from './store.ts';
 import { gone, writeRecord } from './write.ts';
 import { listBeside, listMerged, mergeHeads } from './writer-list.ts';
 import {
   type Beside,
-  CLOCKS_APART_MS,
   formatObject,
   hasEndedHere,
+  idsOf,
   type ListedObject,
   latestExpiry,
+  longReadable,
   markKey,
   objectKey,
   type ReadObject,
@@ -196,7 +197,7 @@ class ObjectShelf implements Writers {
     if (!Number.isSafeInteger(revision)) throw malformed('its revision cannot rise any more');
     const session = { ...merged, revision };
     const key = keyOf(this.#parts.prefix, id);
-    const written = await this.#write(operation, key, session, read.stored.expiresAt);
+    const written = await this.#write(operation, key, session, read);
     if (await this.#hasEnded(operation, key, session.incarnation)) {
       this.#memory.delete(key);
       await this.#tidy(operation, [written.key]);
@@ -276,8 +277,7 @@ class ObjectShelf implements Writers {
       if (value === null) continue;
       const source = await this.#open(operation, id, value, look.objects[at]!.facts);
       sources.push(source);
-      const { writtenAt } = look.objects[at]!.facts;
-      objects.push({ key: value.key, document: source.merge.document, expiresAt: value.expiresAt, writtenAt });
+      objects.push({ key: value.key, document: source.merge.document, expiresAt: value.expiresAt, facts: look.objects[at]!.facts });
     }
     const own = this.#ownOf(key, look, objects);
     if (own !== null) sources.push(own);
@@ -315,16 +315,16 @@ class ObjectShelf implements Writers {
     return incarnation === own.session.incarnation ? own : null;
   }
 
-  async #write(operation: Operation, key: string, session: Session, livesTo: number | null): Promise<RecordHead> {
+  async #write(operation: Operation, key: string, session: Session, { stored, objects }: Read): Promise<RecordHead> {
     const { provider, retry, random, now } = this.#parts;
     const content = await encodeRecord(this.#parts, session);
     const { value } = content;
-    const expiresAt = latestExpiry([content.expiresAt, livesTo]);
+    const expiresAt = latestExpiry([content.expiresAt, stored.expiresAt]);
     this.#writer ??= toHex(random(WRITER_BYTES));
     const at = objectKey(key, this.#writer, ++this.#writes);
     const { incarnation, revision } = session;
-    const facts = { ...follow(null, { incarnation, revision, writeId: newWriteId(random) }), writtenAt: now() };
-    const metadata = formatObject(facts);
+    const facts = follow(null, { incarnation, revision, writeId: newWriteId(random) });
+    const metadata = formatObject({ ...facts, before: idsOf(objects), writtenAt: now() });
     // Nobody else writes at this key, and this store nothing else: it may be put again, whatever became of it.
     return retry.read(operation, () => {
       operation.bytes += value.length;
@@ -353,9 +353,8 @@ class ObjectShelf implements Writers {
       if (now - writtenAt <= REMEMBERED_MS) break;
       this.#memory.delete(other);
     }
-    const readable = objects.filter(
-      (one) => now - seenAt.get(one.key)! >= VISIBLE_MS || now - one.writtenAt >= VISIBLE_MS + CLOCKS_APART_MS,
-    );
+    const seenByOthers = longReadable(objects, now);
+    const readable = objects.filter((one) => now - seenAt.get(one.key)! >= VISIBLE_MS || seenByOthers.has(shorten(one.facts.writeId)));
     return objects.filter((one) => readable.some((other) => supersedes(other, one))).map((one) => one.key);
   }
 
