@@ -1,8 +1,8 @@
 /**
  * Rotation of what workers have committed to a provider without conditions (law M19). An object is written once: it is not replaced, but written anew, on the
  * new keys, under a key of its own, by somebody who has read the old one; it lives as long. Joined, the two are one, so nobody needs to know. The old one
- * goes in a later run, when every reader has long seen the new one: unless the write of that was given up and came minutes later, by its age. An object that has
- * ended meanwhile gets no successor.
+ * goes in a later run, when every reader has long seen the new one, by the age that it tells: a write that was given up and arrives after ten minutes is trusted
+ * too early. An object that has ended meanwhile gets no successor.
  */
 
 import type { SealContext } from '../envelope/context.ts';
