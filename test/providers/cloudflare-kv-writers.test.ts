@@ -52,7 +52,7 @@ describe.skipIf(requireMiniflare(GROUP) === null)(GROUP, () => {
         nowMs += 720_000;
         await commitItems(await (await newStore()).checkout(ID), (items) => ({ ...items, [name]: '1' }));
       }
-      expect(await keys()).toHaveLength(3);
+      expect(await keys()).toHaveLength(4);
       expect(await storedItems(await newStore())).toEqual({ ...all, x: '1', y: '1' });
       expect(await codeOf(stores[0]!.checkout(ID, { lease: true }))).toBe('PROVIDER_UNSUPPORTED');
 
