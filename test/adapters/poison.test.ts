@@ -13,6 +13,7 @@ import { RECORDS_MEDIA_TYPE, RecordWriter } from '../../ts/session/clone/records
 import { type Session, section } from '../../ts/session/session.ts';
 import { type CdpContext, type CdpContexts, startCdpContexts } from '../servers/cdp-contexts.ts';
 import { requireChromium } from '../servers/chromium.ts';
+import { hang } from '../servers/silent.ts';
 import {
   clobber,
   HEALTHY,
@@ -24,7 +25,6 @@ import {
   seedDatabase,
   seedHealthy,
   seedValues,
-  spin,
 } from './poisons.ts';
 
 const GROUP = 'poisoned state';
@@ -65,7 +65,10 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
       `${site.secondOrigin}/`,
     );
     const frame = page.frames()[1]!;
-    return { ended: frame.evaluate(spin).catch(() => undefined) };
+    const asked = page.waitForRequest(`${site.secondOrigin}/never`);
+    const ended = frame.evaluate(hang, `${site.secondOrigin}/never`).catch(() => undefined);
+    await asked;
+    return { ended };
   }
 
   /** Restores into a fresh context; what its page then sees, and the report. */

@@ -180,9 +180,3 @@ export async function lockFile(): Promise<void> {
     worker.onmessage = resolve;
   });
 }
-
-/** Runs in the page. Bounded, so that a failing test leaves no spinning process behind. */
-export function spin(): void {
-  const until = Date.now() + 30_000;
-  while (Date.now() < until);
-}

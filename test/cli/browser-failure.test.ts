@@ -8,6 +8,7 @@ import { formatKey, generateKey } from '../../ts/envelope/key.ts';
 import { open } from '../../ts/envelope/open.ts';
 import { requireChromium } from '../servers/chromium.ts';
 import { logIn } from '../servers/login.ts';
+import { hang, startSilentServer } from '../servers/silent.ts';
 import { type Browser, freshFolder, makeFolder, type Relay, removeFolder, startBrowser, startRelay } from './fixture.ts';
 import { expectFailure, psp, type Run } from './run.ts';
 
@@ -121,15 +122,13 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
           };
         }),
     );
-    const spinning = await target.context.newPage();
-    await spinning.goto(`${site.secondOrigin}/login`);
-    await spinning.evaluate(() => localStorage.setItem('beside', 'the spinning page'));
-    // Bounded, so that a failing test leaves no spinning process behind.
-    const spin = spinning.evaluate(() => {
-      const until = Date.now() + 30_000;
-      while (Date.now() < until);
-    });
-    spin.catch(() => undefined);
+    const hanging = await target.context.newPage();
+    await hanging.goto(`${site.secondOrigin}/login`);
+    await hanging.evaluate(() => localStorage.setItem('beside', 'the page that hangs'));
+    const silent = await startSilentServer();
+    onTestFinished(() => silent.close());
+    hanging.evaluate(hang, silent.url).catch(() => undefined);
+    await silent.asked;
 
     const capture = (...more: string[]): Promise<Run> =>
       psp(['capture', '--cdp', target.cdpUrl, '-o', join(folder, 'rest.psp'), '--timeout', '2', ...more], { env });
@@ -146,7 +145,7 @@ describe.skipIf(requireChromium(GROUP) === null)(GROUP, () => {
     const storage = new Map(session.storage.map((one) => [one.key.origin, one]));
     expect(storage.get(site.origin)!.indexedDB.map(({ name }) => name)).toEqual(['app']);
     expect(storage.get(site.origin)!.localStorage.map(([name]) => name)).toEqual(['token']);
-    expect(storage.get(site.secondOrigin)!.localStorage).toEqual([['beside', 'the spinning page']]);
+    expect(storage.get(site.secondOrigin)!.localStorage).toEqual([['beside', 'the page that hangs']]);
 
     const inJson = await capture('--json');
     expect(inJson).toMatchObject({ status: 1, stderr: expect.stringMatching(/^psp: ADAPTER_INCOMPLETE: .+\n$/) });

@@ -3,11 +3,12 @@
  * by hand (through Playwright) to log in and to look.
  */
 import type { BrowserContext } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished } from 'vitest';
 import { type Site, startSite } from '../../demo/site.ts';
 import type { Driver } from '../../ts/adapters/driver.ts';
 import type { Session } from '../../ts/session/session.ts';
 import { logIn, restoredTab, whoAmI } from '../servers/login.ts';
+import { hang, startSilentServer } from '../servers/silent.ts';
 import { type Exceptions, testUnless } from './exceptions.ts';
 
 export interface TestBrowser {
@@ -272,13 +273,10 @@ export function driverContract(name: string, makeBrowser: () => Promise<TestBrow
     test('a page that hangs loses its sessionStorage only: its origin is read beside it', async () => {
       const first = await loggedIn();
       const page = first.context.pages().find((candidate) => candidate.url().startsWith(site.origin))!;
-      // Bounded, so that a failing test leaves no spinning process behind. The answer is on its way when it begins.
-      await page.evaluate(() => {
-        setTimeout(() => {
-          const until = Date.now() + 30_000;
-          while (Date.now() < until);
-        });
-      });
+      const silent = await startSilentServer();
+      onTestFinished(() => silent.close());
+      page.evaluate(hang, silent.url).catch(() => undefined);
+      await silent.asked;
       const { session, report } = await first.driver.capture({ timeoutMs: 3000 });
       const lost = report.entries.filter(({ outcome }) => outcome === 'lost');
       expect(lost.map(({ kind, place, code }) => ({ kind, place, code }))).toEqual([

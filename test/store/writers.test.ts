@@ -200,6 +200,22 @@ describe('M19: what may go', () => {
     expect(await storedItems(place.open())).toEqual({ a: '1', b: '1', c: '1', d: '1', e: '1' });
   });
 
+  test('of many commits the last fifteen are named; once one that has read all of them was read, all go', async () => {
+    const place = await placeWith({ a: '0' });
+    const works = await Promise.all(Array.from({ length: 20 }, () => far(place).checkout(ID)));
+    for (const [at, work] of works.entries()) await commitItems(work, add(`of ${at}`));
+    const counts: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      place.nowMs += 720_000;
+      await commitItems(await place.open().checkout(ID), add(`round ${round}`));
+      counts.push((await place.keys()).length);
+    }
+    expect(counts).toEqual([22, 23, 4, 4]);
+    const { metadata } = (await place.provider.head((await place.keys()).at(-1)!))!;
+    expect(metadata['before']!.length).toBeLessThanOrEqual(15 * 12);
+    expect(Object.keys((await storedItems(place.open()))!)).toHaveLength(25);
+  });
+
   test('a commit that was long on its way is not taken for one that is long there', async () => {
     const place = await placeWith({ a: '0' });
     const before = place.open();

@@ -15,7 +15,7 @@ export interface RecordFacts {
   readonly revision: number;
   /** Names the write that made the record: 32 random hex digits, the same in every attempt. */
   readonly writeId: string;
-  /** The first 12 digits of each of the write ids before, newest first. A record has room for 15. */
+  /** The first 12 digits of each of the write ids before, newest first, at most 15. */
   readonly before: readonly string[];
   /** Marks of incarnations that were deleted or replaced here, newest first; see {@link markOf}. A record has room for 16. */
   readonly ended: readonly string[];
@@ -69,7 +69,7 @@ export function formatFacts({ incarnation, revision, writeId, before, ended, del
     incarnation,
     revision: String(revision),
     write: writeId,
-    ...(before.length === 0 ? {} : { before: before.slice(0, MAX_BEFORE).join('') }),
+    ...(before.length === 0 ? {} : { before: before.join('') }),
     ...(ended.length === 0 ? {} : { ended: ended.slice(0, MAX_ENDED).join('') }),
     ...(deletedAt === null ? {} : { deleted: String(deletedAt) }),
   };
@@ -98,6 +98,8 @@ export function holdsNoSession({ metadata, size }: Pick<RecordHead, 'metadata' |
 export interface NextFacts extends Pick<RecordFacts, 'incarnation' | 'revision' | 'writeId'> {
   /** Default: null. */
   readonly deletedAt?: number;
+  /** Short ids of writes that were read, where nothing stood here. */
+  readonly before?: readonly string[];
   /** Marks that come along from another store. */
   readonly ended?: readonly string[];
 }
@@ -105,10 +107,10 @@ export interface NextFacts extends Pick<RecordFacts, 'incarnation' | 'revision' 
 /** The facts of a record that stands in the place of `found` (null: of nothing). A tombstone ends its incarnation; so does another one in its place. */
 export function follow(found: RecordFacts | null, next: NextFacts): RecordFacts {
   const { incarnation, revision, writeId, deletedAt = null } = next;
-  const before = found === null ? [] : [shorten(found.writeId), ...found.before];
+  const before = found === null ? (next.before ?? []) : [shorten(found.writeId), ...found.before];
   const replaced = found === null || (found.incarnation === incarnation && deletedAt === null) ? [] : [markOf(found.incarnation)];
   const ended = [...new Set([...replaced, ...(found?.ended ?? []), ...(next.ended ?? [])])];
-  return { incarnation, revision, writeId, deletedAt, before, ended };
+  return { incarnation, revision, writeId, deletedAt, before: before.slice(0, MAX_BEFORE), ended };
 }
 
 /** Whether `incarnation` was deleted or replaced here. */

@@ -11,7 +11,7 @@ import { systemRandom } from '../envelope/random.ts';
 import { PspError } from '../errors.ts';
 import type { StorageProvider, StoredRecord } from '../provider.ts';
 import { toHex } from './hex.ts';
-import { hasEnded, markOf, newWriteId, readFacts, shorten } from './record-facts.ts';
+import { follow, hasEnded, markOf, newWriteId, readFacts, shorten } from './record-facts.ts';
 import { isRotated, proveCurrent, rotateBlob } from './rotate-blob.ts';
 import type { RotationMode, RotationPlan } from './rotation-keys.ts';
 import {
@@ -66,8 +66,8 @@ export async function rotateObject(
   const key = objectKey(sessionKey, toHex(systemRandom(WRITER_BYTES)), 1);
   // Later than the old one in any case: of two that hold the same, workers let the later one stay.
   const writtenAt = Math.max(now(), facts.writtenAt + 1);
-  const before = [shorten(facts.writeId), ...facts.before];
-  const metadata = formatObject({ ...facts, writeId: newWriteId(systemRandom), before, writtenAt });
+  const { incarnation, revision } = facts;
+  const metadata = formatObject({ ...follow(facts, { incarnation, revision, writeId: newWriteId(systemRandom) }), writtenAt });
   await provider.put(key, value, { metadata, ...(record.expiresAt === null ? {} : { expiresAt: record.expiresAt }) });
   // Deleted while it was made anew: then it would come to life again after a purge, at once or later.
   if ((await provider.head(record.key)) !== null && !(await isOver(provider, sessionKey, facts.incarnation))) return 'waits';

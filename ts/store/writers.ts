@@ -323,8 +323,8 @@ class ObjectShelf implements Writers {
     this.#writer ??= toHex(random(WRITER_BYTES));
     const at = objectKey(key, this.#writer, ++this.#writes);
     const { incarnation, revision } = session;
-    const facts = follow(null, { incarnation, revision, writeId: newWriteId(random) });
-    const metadata = formatObject({ ...facts, before: idsOf(objects), writtenAt: now() });
+    const facts = follow(null, { incarnation, revision, writeId: newWriteId(random), before: idsOf(objects) });
+    const metadata = formatObject({ ...facts, writtenAt: now() });
     // Nobody else writes at this key, and this store nothing else: it may be put again, whatever became of it.
     return retry.read(operation, () => {
       operation.bytes += value.length;
