@@ -35,7 +35,7 @@ export const CHROMIUM_FLAGS: readonly string[] = [
  * Else each new window loads two pages of the browser's own for its address bar, which cost three times as much processor time as the window itself. Not one of
  * {@link CHROMIUM_FLAGS}, since Chromium takes the last such list alone, and Playwright starts it with one of its own.
  */
-const LIGHT_WINDOWS = '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup';
+export const ADDRESS_BAR_PAGES = 'WebUIOmniboxPopup,WebUIOmniboxAimPopup';
 
 const START_TIMEOUT_MS = 60_000;
 const QUIT_TIMEOUT_MS = 5_000;
@@ -65,7 +65,14 @@ export async function launchChromium(flags: readonly string[] = []): Promise<Run
   // A process group of its own (`detached`), so that one signal reaches all of its processes and nothing else.
   const browser = spawn(
     path,
-    [...CHROMIUM_FLAGS, LIGHT_WINDOWS, ...flags, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'],
+    [
+      ...CHROMIUM_FLAGS,
+      `--disable-features=${ADDRESS_BAR_PAGES}`,
+      ...flags,
+      '--remote-debugging-port=0',
+      `--user-data-dir=${profile}`,
+      'about:blank',
+    ],
     {
       detached: true,
       // Its temporary files go with the profile.

@@ -12,7 +12,7 @@ export const counter: ConformanceGroup = {
       name: 'counter-64x50-no-lost-update',
       says: '64 writers (as many as the scale allows) that raise a number 50 times each lose nothing',
       needs: ['conditionalPut'],
-      timeoutMs: 900_000,
+      timeoutMs: 300_000,
       async run({ provider, amount }) {
         const [writers, times] = [amount(64, 4), amount(50, 5)];
         await provider.put('counter', Buffer.from('0'));

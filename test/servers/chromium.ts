@@ -5,7 +5,7 @@
  *     const chromium = requireChromium('restoring over CDP');
  *     describe.skipIf(chromium === null)('restoring over CDP', () => ...
  */
-import { CHROMIUM_FLAGS, findChromium } from '../../demo/chromium.ts';
+import { ADDRESS_BAR_PAGES, CHROMIUM_FLAGS, findChromium } from '../../demo/chromium.ts';
 import { requireTool } from './tool.ts';
 
 export { CHROMIUM_FLAGS, findChromium, launchChromium, type RunningChromium } from '../../demo/chromium.ts';
@@ -16,7 +16,7 @@ export { CHROMIUM_FLAGS, findChromium, launchChromium, type RunningChromium } fr
  */
 export const PLAYWRIGHT_FLAGS: readonly string[] = [
   ...CHROMIUM_FLAGS,
-  '--disable-features=ThirdPartyStoragePartitioning,WebUIOmniboxPopup,WebUIOmniboxAimPopup',
+  `--disable-features=ThirdPartyStoragePartitioning,${ADDRESS_BAR_PAGES}`,
 ];
 
 /** Path of Chromium, or null after saying that `group` is skipped. Throws where tests must not be skipped. */
