@@ -5,12 +5,14 @@
  *
  * What a put costs beside its syncs are small calls. Those that the system answers from memory are made here and now (`...Sync`):
  * in the pool of threads each would stand in line behind the syncs of other puts. Syncs, renames (ext4 then frees what was
- * replaced) and the writing of large values wait for the disk, and are left to the pool.
+ * replaced), the writing of large values, and opening and reading wait for the disk, and are left to the pool: two trips for a
+ * small record.
  */
 
-import { closeSync, constants, fsync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsync, open as openNumber, openSync, read, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, unlink } from 'node:fs/promises';
+import type { PspError } from '../../ts/errors.ts';
 import type { ByteRange } from '../contract.ts';
 import { hasCode } from './failure.ts';
 import type { RecordHeader } from './record.ts';
@@ -30,17 +32,24 @@ export interface ReadRecord {
 }
 
 /** A record whose header is read and checked, and whose file is open. */
-export interface OpenRecord {
-  readonly header: RecordHeader;
+export interface OpenRecord extends RecordStart {
   readonly file: FileHandle;
+}
+
+/** The first bytes of a record's file. */
+interface RecordStart {
+  readonly header: RecordHeader;
   /** Where the value begins in the file. */
   readonly valueAt: number;
-  /** The first bytes of the file: the header and perhaps some of the value. */
+  /** The header and perhaps some of the value. */
   readonly first: Uint8Array;
 }
 
-// One read of this many bytes holds the header of all but the strangest records, and the whole of a small one.
-const FIRST_READ_BYTES = 4096;
+// One read of this many bytes holds the header of all but the strangest records.
+const HEADER_READ_BYTES = 4096;
+
+// One of this many the whole of a small session.
+const RECORD_READ_BYTES = 16 * 1024;
 
 // Node takes no more than 2^31 - 1 bytes in one call.
 const MOST_WRITE_BYTES = 0x4000_0000;
@@ -55,9 +64,9 @@ const DIRECTORY_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (cons
 
 /** The record at `path`, checked in every bit, or null when there is no file. `PROVIDER_CORRUPT` when it is not whole. */
 export async function readRecord(path: string): Promise<ReadRecord | null> {
-  return withRecord(path, async (record) => {
-    const { header } = record;
-    const value = await readValue(record, { from: 0, to: header.size });
+  return withStart(path, RECORD_READ_BYTES, async (file, start) => {
+    const { header } = start;
+    const value = await readValue(file, start, { from: 0, to: header.size });
     checkHash(header, sha256Hex(value));
     return { header, value };
   });
@@ -65,29 +74,23 @@ export async function readRecord(path: string): Promise<ReadRecord | null> {
 
 /** The header of the record at `path` and this range of its value, which is not checked; null when there is no file. */
 export async function readRange(path: string, range: ByteRange): Promise<ReadRecord | null> {
-  return withRecord(path, async (record) => ({ header: record.header, value: await readValue(record, clampRange(range, record.header)) }));
+  return withStart(path, HEADER_READ_BYTES, async (file, start) => {
+    const { header } = start;
+    return { header, value: await readValue(file, start, clampRange(range, header)) };
+  });
 }
 
 /** The header of the record at `path`, or null when there is no file. The value is not read, so only its length is checked. */
 export async function readHeader(path: string): Promise<RecordHeader | null> {
-  return withRecord(path, async ({ header }) => header);
+  return withStart(path, HEADER_READ_BYTES, async (_file, { header }) => header);
 }
 
 /** The record at `path`, or null when there is no file. The caller closes the file. `PROVIDER_CORRUPT` as for {@link readHeader}. */
 export async function openRecord(path: string): Promise<OpenRecord | null> {
-  let file: FileHandle;
+  const file = await openFound(() => open(path, READ_FLAGS));
+  if (file === null) return null;
   try {
-    file = await open(path, READ_FLAGS);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return null;
-    // ELOOP is what O_NOFOLLOW says of a link. ENXIO: a socket.
-    if (hasCode(error, 'ELOOP', 'EMLINK', 'ENXIO')) throw corrupt('expected a file under the name of a record, found something else');
-    throw error;
-  }
-  try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw corrupt('expected a file under the name of a record, found something else');
-    return { file, ...(await readStart(file, stat.size)) };
+    return { file, ...(await readStart(file.fd, HEADER_READ_BYTES)) };
   } catch (error) {
     await file.close();
     throw error;
@@ -99,11 +102,11 @@ export function clampRange({ from, to }: ByteRange, { size }: RecordHeader): Byt
   return { from: Math.min(from, size), to: Math.min(to, size) };
 }
 
-/** Fills `into` from byte `position` of the file. `PROVIDER_CORRUPT` when the file ends before. */
-export async function readExactly(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
+/** Fills `into` from byte `position` of the open file of this number. `PROVIDER_CORRUPT` when the file ends before. */
+export async function readExactly(file: number, into: Uint8Array, position: number): Promise<void> {
   let done = 0;
   while (done < into.length) {
-    const { bytesRead } = await file.read(into, done, into.length - done, position + done);
+    const bytesRead = await readSome(file, into.subarray(done), position + done);
     if (bytesRead === 0) throw corrupt(`the file ends at byte ${position + done}, while it is read`);
     done += bytesRead;
   }
@@ -218,17 +221,43 @@ function sync(file: number): Promise<void> {
   });
 }
 
-async function withRecord<T>(path: string, read: (record: OpenRecord) => Promise<T>): Promise<T | null> {
-  const record = await openRecord(path);
-  if (record === null) return null;
+/** Runs `use` with the number of the open file at `path` and its first bytes; null when there is no file. */
+async function withStart<T>(path: string, firstBytes: number, use: (file: number, start: RecordStart) => Promise<T>): Promise<T | null> {
+  const file = await openFound(() => openToRead(path));
+  if (file === null) return null;
   try {
-    return await read(record);
+    return await use(file, await readStart(file, firstBytes));
   } finally {
-    await record.file.close();
+    closeSync(file);
   }
 }
 
-async function readValue({ file, first, valueAt }: OpenRecord, { from, to }: ByteRange): Promise<Uint8Array<ArrayBuffer>> {
+/** What `openFile` opens, under the name of a record; null when nothing is there. */
+async function openFound<T>(openFile: () => Promise<T>): Promise<T | null> {
+  try {
+    return await openFile();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null;
+    // ELOOP is what O_NOFOLLOW says of a link. ENXIO: a socket.
+    if (hasCode(error, 'ELOOP', 'EMLINK', 'ENXIO')) throw notAFile();
+    throw error;
+  }
+}
+
+// Not a FileHandle: to open and close one costs more than all else of a small read.
+function openToRead(path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    openNumber(path, READ_FLAGS, (error, file) => (error === null ? resolve(file) : reject(error)));
+  });
+}
+
+function readSome(file: number, into: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(file, into, 0, into.length, position, (error, bytesRead) => (error === null ? resolve(bytesRead) : reject(error)));
+  });
+}
+
+async function readValue(file: number, { first, valueAt }: RecordStart, { from, to }: ByteRange): Promise<Uint8Array<ArrayBuffer>> {
   const value = new Uint8Array(Math.max(0, to - from));
   const early = first.subarray(valueAt + from, valueAt + from + value.length);
   value.set(early);
@@ -236,10 +265,13 @@ async function readValue({ file, first, valueAt }: OpenRecord, { from, to }: Byt
   return value;
 }
 
-async function readStart(file: FileHandle, fileBytes: number): Promise<Omit<OpenRecord, 'file'>> {
+async function readStart(file: number, firstBytes: number): Promise<RecordStart> {
+  const stat = fstatSync(file);
+  if (!stat.isFile()) throw notAFile();
+  const fileBytes = stat.size;
   if (fileBytes > PREAMBLE_BYTES + MAX_HEADER_BYTES + MAX_VALUE_BYTES)
     throw corrupt(`the file has ${fileBytes} bytes, more than a record can`);
-  let first = new Uint8Array(Math.min(fileBytes, FIRST_READ_BYTES));
+  let first = new Uint8Array(Math.min(fileBytes, firstBytes));
   await readExactly(file, first, 0);
   const valueAt = PREAMBLE_BYTES + decodePreamble(first);
   if (valueAt > fileBytes) throw corrupt(`the file ends at byte ${fileBytes}, inside its header`);
@@ -250,4 +282,8 @@ async function readStart(file: FileHandle, fileBytes: number): Promise<Omit<Open
     first = longer;
   }
   return { header: decodeHeader(first.subarray(0, valueAt), fileBytes), first, valueAt };
+}
+
+function notAFile(): PspError {
+  return corrupt('expected a file under the name of a record, found something else');
 }
