@@ -102,8 +102,11 @@ export function clampRange({ from, to }: ByteRange, { size }: RecordHeader): Byt
   return { from: Math.min(from, size), to: Math.min(to, size) };
 }
 
-/** Fills `into` from byte `position` of the open file of this number. `PROVIDER_CORRUPT` when the file ends before. */
-export async function readExactly(file: number, into: Uint8Array, position: number): Promise<void> {
+/**
+ * Fills `into` from byte `position` of an open file. `PROVIDER_CORRUPT` when the file ends before. Given by its number it must stay
+ * open until this returns; a handle that is closed meanwhile waits.
+ */
+export async function readExactly(file: FileHandle | number, into: Uint8Array, position: number): Promise<void> {
   let done = 0;
   while (done < into.length) {
     const bytesRead = await readSome(file, into.subarray(done), position + done);
@@ -251,7 +254,8 @@ function openToRead(path: string): Promise<number> {
   });
 }
 
-function readSome(file: number, into: Uint8Array, position: number): Promise<number> {
+async function readSome(file: FileHandle | number, into: Uint8Array, position: number): Promise<number> {
+  if (typeof file !== 'number') return (await file.read(into, 0, into.length, position)).bytesRead;
   return new Promise((resolve, reject) => {
     read(file, into, 0, into.length, position, (error, bytesRead) => (error === null ? resolve(bytesRead) : reject(error)));
   });

@@ -66,7 +66,7 @@ export async function copyValue(path: string, head: RecordHead, from: OpenRecord
     const piece = new Uint8Array(Math.min(PIECE_BYTES, head.size));
     for (let at = 0; at < head.size; at += piece.length) {
       const bytes = piece.subarray(0, head.size - at);
-      await readExactly(from.file.fd, bytes, from.valueAt + at);
+      await readExactly(from.file, bytes, from.valueAt + at);
       await writeFully(file, bytes);
     }
   });
@@ -87,7 +87,7 @@ export function streamValue(
 
   async function readNext(): Promise<Uint8Array> {
     const bytes = new Uint8Array(Math.min(PIECE_BYTES, to - at));
-    await readExactly(file.fd, bytes, valueAt + at);
+    await readExactly(file, bytes, valueAt + at);
     hash?.update(bytes);
     at += bytes.length;
     if (at === to && hash !== null) checkHash(header, hash.digest('hex'));
