@@ -1,6 +1,7 @@
 /** The Selenium driver in real Chromium under a real chromedriver, by each of its ways: what it carries, and what it says that it does not. */
 import type { Driver as ChromeDriver } from 'selenium-webdriver/chrome.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openConnection } from '../../ts/adapters/connection.ts';
 import type { Report } from '../../ts/adapters/report.ts';
 import { type SeleniumWay, selenium } from '../../ts/adapters/selenium.ts';
 import { type RunningChromedriver, requireChromedriver, startChromedriver } from '../servers/chromedriver.ts';
@@ -158,6 +159,21 @@ describe.skipIf(chromedriver === null)(GROUP, () => {
     }
   });
 
+  test('by BiDi no request of a frame below another site is sent, however late chromedriver begins to stop them', async () => {
+    const { session } = await selenium(first, { way: 'bidi' }).capture();
+    const key = { origin: site.namedOrigin, topLevelSite: null, hasCrossSiteAncestor: true } as const;
+    const below = { ...session, cookies: [], tabs: [], storage: [{ key, localStorage: [['place', 'below'] as const], indexedDB: [] }] };
+    const second = await server.open(true);
+    await hearFramesLate(second, 300);
+    await using driver = selenium(second, { way: 'bidi' });
+    site.requests.length = 0;
+    const { report } = await driver.restore(below);
+    expect(linesOf(report)).toEqual([]);
+    expect(report.counts).toMatchObject({ localStorage: 1 });
+    expect(site.requests).toEqual([]);
+    await second.quit();
+  });
+
   test('cookies of one name are captured in their order by plain WebDriver, which lists them in none', async () => {
     const names = ['p', 'q', 'r', 's', 't', 'u'];
     const lines = names.flatMap((name, index) => {
@@ -262,6 +278,45 @@ describe.skipIf(chromedriver === null)(GROUP, () => {
     return lines.map((line) => line.replace(/\d+ other history/, 'N other history'));
   }
 });
+
+/**
+ * A fault: what speaks BiDi in a Chromium under chromedriver is a hidden page. It lets a new frame of another site run and asks for the frame's requests to be
+ * stopped when it has heard that; here it hears nothing for so many milliseconds.
+ */
+async function hearFramesLate(driver: ChromeDriver, delayMs: number): Promise<void> {
+  const { debuggerAddress } = (await driver.getCapabilities()).get('goog:chromeOptions') as { debuggerAddress: string };
+  const targets = (await (await fetch(`http://${debuggerAddress}/json/list`)).json()) as { title: string; webSocketDebuggerUrl: string }[];
+  const { webSocketDebuggerUrl } = targets.find(({ title }) => title === 'BiDi-CDP Mapper')!;
+  const connection = await openConnection(webSocketDebuggerUrl, 5000);
+  const { result } = (await connection.send('Runtime.evaluate', { expression: `(${delay})(${delayMs})`, returnByValue: true })) as {
+    result: { value: unknown };
+  };
+  connection.close();
+  if (result.value !== true) throw new Error('the page that speaks BiDi is another than this test knows');
+
+  function delay(ms: number): boolean {
+    const { cdp } = globalThis as unknown as { cdp?: { onmessage: ((text: string) => void) | null } };
+    const hear = cdp?.onmessage;
+    if (cdp === undefined || typeof hear !== 'function') return false;
+    let held: string[] | null = null;
+    cdp.onmessage = (text) => {
+      if (held !== null) {
+        held.push(text);
+        return;
+      }
+      hear.call(cdp, text);
+      const { method, params } = JSON.parse(text) as { method?: string; params?: { targetInfo?: { type: string } } };
+      if (method !== 'Target.attachedToTarget' || params?.targetInfo?.type !== 'iframe') return;
+      held = [];
+      setTimeout(() => {
+        const late = held ?? [];
+        held = null;
+        for (const one of late) cdp.onmessage?.(one);
+      }, ms);
+    };
+    return true;
+  }
+}
 
 /** Runs in the page. */
 async function camera(): Promise<PermissionState> {

@@ -67,14 +67,23 @@ export class Answers {
   /** Makes ready what holds a frame at the root of `origin`, until {@link letGo}. The address of the page on top, to be opened. */
   holdFrame({ origin, topLevelSite }: StorageKey): string {
     const address = `${origin}/`;
-    // A frame of the top level's own site, with another site between: the address of the top differs from the frame's, since no page may hold itself.
-    const top = topLevelSite === null ? `${origin}/?${crypto.randomUUID()}` : `${topLevelSite}/`;
-    const between = siteBetween(origin);
     if (topLevelSite === null) {
-      this.#hold(top, between);
+      const { top, between } = this.holdBetween(origin);
       this.#hold(between, address);
-    } else this.#hold(top, address);
+      return top;
+    }
+    const top = `${topLevelSite}/`;
+    this.#hold(top, address);
     return top;
+  }
+
+  /** The same with an empty frame of another site, for one that whoever opens the page puts into that. The addresses of both. */
+  holdBetween(origin: string): { readonly top: string; readonly between: string } {
+    // A page on top of its own site's frame, two down, has another address than that: no page may hold itself.
+    const top = `${origin}/?${crypto.randomUUID()}`;
+    const between = siteBetween(origin);
+    this.#hold(top, between);
+    return { top, between };
   }
 
   /**

@@ -21,6 +21,7 @@ export interface InterceptedContext extends InterceptedPage {
 const FREE_FRAME = "() => document.querySelector('iframe').removeAttribute('sandbox')";
 const WHERE_IT_IS = "() => document.readyState === 'complete' && globalThis.origin";
 const IS_ANOTHER_LOADED = "() => !globalThis.isLeft && document.readyState === 'complete' && location.href !== 'about:blank'";
+const HOLD_FRAME = "(src) => { document.body.append(Object.assign(document.createElement('iframe'), { src })); }";
 const LOOK_FOR_WORKERS = `async () => ({
   isAnswered: Boolean(navigator.serviceWorker?.controller),
   workers: (await navigator.serviceWorker?.getRegistrations())?.length ?? 0,
@@ -64,7 +65,8 @@ export async function interceptContext(session: BidiSession, context: string, wo
   });
   // No request of ours needs the user's cookies. And where one of them goes beyond Latin-1, Firefox 153 fails to stop the request that carries it.
   await session.send('network.setExtraHeaders', { headers: NO_COOKIES, contexts: [context] });
-  const { intercept } = await session.send('network.addIntercept', { phases: ['beforeRequestSent'], contexts: [context] });
+  const addIntercept = () => session.send('network.addIntercept', { phases: ['beforeRequestSent'], contexts: [context] });
+  const { intercept } = await addIntercept();
   const stopListening = session.on('network.beforeRequestSent', (event) => {
     if (!event.isBlocked || event.intercepts?.includes(intercept) !== true) return;
     const response = answers.to(event.request.url, event.navigation !== null);
@@ -106,21 +108,45 @@ export async function interceptContext(session: BidiSession, context: string, wo
     });
   }
 
-  /** Opens a frame at the root of `origin` in a page at `top`, whose documents are ready; the frame and those around it. */
-  async function openFrame(top: string, origin: string): Promise<PlacedContext> {
-    const address = `${origin}/`;
+  /** Waits for a frame at `address`; the frame and those around it. */
+  async function findFrame(address: string): Promise<PlacedContext> {
+    let found: PlacedContext | undefined;
+    await until(`a frame of ${new URL(address).origin} to load`, async () => {
+      const { contexts } = await session.send('browsingContext.getTree', { root: context });
+      found = contexts.flatMap(flatten).find(({ info, around }) => around.length > 0 && info.url === address);
+      return found !== undefined;
+    });
+    return found as PlacedContext;
+  }
+
+  /** Opens a frame at `address` in a page at `top`, whose documents are ready. */
+  async function openFrame(top: string, address: string): Promise<PlacedContext> {
     try {
       await open(top, false);
-      let found: PlacedContext | undefined;
-      await until(`a frame of ${origin} to load`, async () => {
-        const { contexts } = await session.send('browsingContext.getTree', { root: context });
-        found = contexts.flatMap(flatten).find(({ info, around }) => around.length > 0 && info.url === address);
-        return found !== undefined;
-      });
-      return found as PlacedContext;
+      return await findFrame(address);
     } finally {
       answers.letGo();
     }
+  }
+
+  /** Opens a frame at the root of `origin` below one of another site, in a page of its own site; its context. */
+  async function openFrameBelow(origin: string): Promise<string> {
+    const { top, between } = answers.holdBetween(origin);
+    const { info } = await openFrame(top, between);
+    const inBetween = evaluateIn(session, { context: info.context });
+    await settled('a frame of another site to load', async () => (await inBetween(WHERE_IT_IS, [])) === new URL(between).origin);
+    // Chromium's driver lets a frame of another site run while it still asks for the frame's requests to be stopped. It is done with that once it has added an
+    // intercept that it was told of afterwards.
+    const later = await addIntercept();
+    await session.send('network.removeIntercept', later);
+    await inBetween(HOLD_FRAME, [`${origin}/`]);
+    return (await findFrame(`${origin}/`)).info.context;
+  }
+
+  /** Opens the frame of a storage key, in a browser whose service workers stay out; its context. */
+  async function openFramed(key: StorageKey): Promise<string> {
+    if (key.topLevelSite === null) return openFrameBelow(key.origin);
+    return (await openFrame(answers.holdFrame(key), `${key.origin}/`)).info.context;
   }
 
   /**
@@ -129,7 +155,7 @@ export async function interceptContext(session: BidiSession, context: string, wo
    */
   async function openFrameApart(key: StorageKey): Promise<string> {
     const { origin } = key;
-    const { info, around } = await openFrame(answers.holdFrameApart(key), origin);
+    const { info, around } = await openFrame(answers.holdFrameApart(key), `${origin}/`);
     const inFrame = evaluateIn(session, { context: info.context });
     await evaluateIn(session, { context: around.at(-1)!.context })(FREE_FRAME, []);
     await inFrame('() => location.reload(true)', []);
@@ -143,7 +169,7 @@ export async function interceptContext(session: BidiSession, context: string, wo
   /** The context to stand in under a storage key: that of a frame, or of the page. */
   async function openKey(key: StorageKey): Promise<string> {
     const frame = workersStayOut ? null : await openFrameApart(key);
-    if (isFramed(key)) return frame ?? (await openFrame(answers.holdFrame(key), key.origin)).info.context;
+    if (isFramed(key)) return frame ?? openFramed(key);
     if (frame !== null && workersOf.get(key.origin) !== 0) return frame;
     await open(`${key.origin}/`, false);
     return context;
