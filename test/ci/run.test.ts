@@ -15,13 +15,14 @@ function readmeCommands(): string[] {
   return [...read('README.md').matchAll(/^```(?:sh|bash|shell|console)\n([\s\S]*?)^```/gm)].flatMap(([, block]) => commandsOf(block!));
 }
 
-test('.ci/run ends with the test command of the README, in an environment where nothing may be skipped', () => {
+test('.ci/run ends with the test command of the README, in an environment where nothing may be skipped or left unmeasured', () => {
   const testing = readmeCommands().filter((command) => /\bnpm test\b/.test(command));
   expect(testing).toEqual(['npm ci && npm test']);
   const commands = commandsOf(read('.ci/run'));
   expect(commands.at(-1)).toBe(testing[0]);
   expect(commands).toContain('set -eu');
   expect(commands).toContain('export CI=true');
+  expect(commands).toContain('export PSP_FIDELITY=all');
 });
 
 test('.ci/run can be executed', () => {

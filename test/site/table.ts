@@ -102,7 +102,7 @@ were deleted that make it throw or that no JSON holds; Puppeteer 24 \`BrowserCon
 push subscriptions.
 
 All columns: \`PSP_FIDELITY=all npx vitest run -u --project all --no-file-parallelism test/adapters/fidelity\`. Without \`PSP_FIDELITY\` the tests measure
-over CDP, the way through three drivers, and Firefox, and leave the other columns as they are.
+over CDP, the way through three drivers, and Firefox, and leave the other columns as they are. CI measures all.
 `;
 
 const PAGE = new URL('../../docs/fidelity.md', import.meta.url);
