@@ -11,7 +11,7 @@ import { DECISIONS, lookAtSite, lookAway, seedSite, tabAddresses, type VisitedTa
 
 const GROUP = 'fidelity of Firefox on the hard site';
 
-describe.skipIf(requireFirefox(GROUP) === null || !hasOpenssl(GROUP))(GROUP, { timeout: 480_000 }, () => {
+describe.skipIf(requireFirefox(GROUP) === null || !hasOpenssl(GROUP))(GROUP, { timeout: 240_000 }, () => {
   let site: HardSite;
   let firefox: RunningFirefox;
   let connection: BidiConnection;

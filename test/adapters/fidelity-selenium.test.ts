@@ -23,7 +23,7 @@ const WAYS: readonly [SeleniumWay, column: string][] = [
   ['webdriver', 'Selenium by plain WebDriver'],
 ];
 
-describe.skipIf(isSkipped)(GROUP, { timeout: 480_000 }, () => {
+describe.skipIf(isSkipped)(GROUP, { timeout: 240_000 }, () => {
   let site: HardSite;
   let server: RunningChromedriver;
   let first: ChromeDriver;

@@ -30,7 +30,7 @@ import { bundleAdapter } from './page-site.ts';
 const GROUP = 'fidelity on the hard site';
 const path = requireChromium(GROUP);
 /** A move takes seconds, and many of them on a busy machine. */
-const TIMEOUT_MS = 480_000;
+const TIMEOUT_MS = 240_000;
 const isWhole = process.env['PSP_FIDELITY'] === 'all';
 /** A context of a browser, with what the site saw in it. */
 interface Seeded {
