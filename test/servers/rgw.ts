@@ -34,7 +34,7 @@ const run = promisify(execFile);
 
 /** True when the gateway's programs are here; otherwise says that `group` is skipped. Throws where tests must not be skipped. */
 export function requireRgw(group: string): boolean {
-  return requireTool('rgw', PROGRAMS.every(isOnPath), group);
+  return requireTool('ceph', PROGRAMS.every(isOnPath), group);
 }
 
 /** Starts a gateway with an empty bucket. Rejects with the daemons' own words when it does not come up. */
