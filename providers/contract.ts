@@ -7,6 +7,7 @@
 import { PspError } from '../ts/errors.ts';
 import type { CallOptions, DeleteOptions, PageOptions, PutOptions, RecordHead, Version } from '../ts/provider.ts';
 import { MAX_KEY_BYTES, MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, MAX_PAGE_ITEMS } from '../ts/provider.ts';
+import { hasLoneSurrogate, utf8Length } from './utf8.ts';
 
 /** What a put or a delete demands of the value that is there now. */
 export interface Condition {
@@ -51,8 +52,6 @@ const ANY: Condition = { ifMatch: null, absent: false };
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-const utf8 = new TextEncoder();
-
 /** Asking for randomness costs about the same for 16 bytes as for some hundreds, and more than all else that a small put does. */
 const VERSIONS_AT_ONCE = 32;
 /** Versions that are made and not yet given to anybody. */
@@ -60,9 +59,6 @@ const versions: Version[] = [];
 
 // What most keys look like. One byte each, so their length is their number of bytes.
 const isPlainKey = /^[\x20-\x7e]+$/;
-
-// With the u flag a paired surrogate is one code point of another category, so this finds lone ones only.
-const loneSurrogate = /\p{Surrogate}/u;
 
 /**
  * Returns when `key` may name a value: 1 to `maxBytes` bytes of UTF-8, no NUL, no lone surrogate.
@@ -74,8 +70,8 @@ export function checkKey(key: string, maxBytes: number = MAX_KEY_BYTES): void {
   if (key === '') throw invalidKey('the key is empty', 0);
   // A code unit is at least one byte: this refuses a huge key without encoding it.
   if (key.length > maxBytes) throw invalidKey(`the key is longer than ${maxBytes} bytes`, null);
-  if (loneSurrogate.test(key)) throw invalidKey('the key holds a lone surrogate', null);
-  const bytes = keyBytes(key);
+  if (hasLoneSurrogate(key)) throw invalidKey('the key holds a lone surrogate', null);
+  const bytes = utf8Length(key);
   if (bytes > maxBytes) throw invalidKey(`the key has ${bytes} bytes, at most ${maxBytes} are allowed`, bytes);
   if (key.includes('\0')) throw invalidKey('the key holds NUL', bytes);
 }
@@ -171,11 +167,6 @@ export function randomHex(bytes: number): string {
   return text;
 }
 
-/** The length of a key in bytes of UTF-8: what a message may say about it. */
-export function keyBytes(key: string): number {
-  return utf8.encode(key).length;
-}
-
 function invalidKey(message: string, bytes: number | null): PspError {
   return new PspError('PROVIDER_INVALID_KEY', message, { details: { keyBytes: bytes } });
 }
@@ -194,8 +185,8 @@ function copyMetadata(metadata: Readonly<Record<string, string>>): Record<string
   for (const [name, text] of entries) {
     if (typeof text !== 'string') throw new TypeError(`metadata: expected strings, got ${typeof text}`);
     // The contract counts UTF-8, which has no lone surrogates; services that send metadata as headers would change them.
-    if (loneSurrogate.test(name) || loneSurrogate.test(text)) throw new TypeError('metadata: a string holds a lone surrogate');
-    bytes += name.length + text.length > MAX_METADATA_BYTES ? name.length + text.length : keyBytes(name) + keyBytes(text);
+    if (hasLoneSurrogate(name) || hasLoneSurrogate(text)) throw new TypeError('metadata: a string holds a lone surrogate');
+    bytes += name.length + text.length > MAX_METADATA_BYTES ? name.length + text.length : utf8Length(name) + utf8Length(text);
   }
   if (bytes > MAX_METADATA_BYTES) {
     throw new PspError('PROVIDER_TOO_LARGE', `metadata: expected at most ${MAX_METADATA_BYTES} bytes, got ${bytes} or more`);

@@ -11,7 +11,7 @@ import { PspError } from '../ts/errors.ts';
 import type { Capabilities, RecordHead, StorageProvider, SweepReport } from '../ts/provider.ts';
 import { MAX_KEY_BYTES } from '../ts/provider.ts';
 import type { Call } from './calls.ts';
-import { type Condition, checkCondition, isLive, keyBytes, newVersion } from './contract.ts';
+import { type Condition, checkCondition, isLive, newVersion } from './contract.ts';
 import { reportFailures, translateFailure } from './filesystem/failure.ts';
 import { type Durability, openRecord, readHeader, readRange, readRecord, removeFile, writeNewFile } from './filesystem/file.ts';
 import { type HeldLock, type LockOwner, withLock } from './filesystem/lock.ts';
@@ -24,6 +24,7 @@ import { openRoot, temporaryName } from './filesystem/root.ts';
 import { copyValue, SourceFailure, streamValue, writeStream } from './filesystem/stream.ts';
 import { sweepOwners, sweepShard } from './filesystem/sweep.ts';
 import { type ProviderCore, provide, settleEach } from './provide.ts';
+import { utf8Length } from './utf8.ts';
 
 export type { Durability } from './filesystem/file.ts';
 
@@ -336,7 +337,7 @@ function isCorrupt(error: unknown): boolean {
 /** The header, if it is of `key` and its value is live; otherwise null. `PROVIDER_CORRUPT` for the header of another key. */
 function checkLive(header: RecordHeader | null, key: string, now: number): RecordHeader | null {
   if (header === null) return null;
-  if (header.key !== key) throw corrupt(`the record of a key of ${keyBytes(key)} bytes holds another key`);
+  if (header.key !== key) throw corrupt(`the record of a key of ${utf8Length(key)} bytes holds another key`);
   return isLive(header.expiresAt, now) ? header : null;
 }
 

@@ -18,6 +18,7 @@
 import { PspError } from '../ts/errors.ts';
 import { MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, type RecordHead, type StoredRecord, type Version } from '../ts/provider.ts';
 import { crc32, tableCrc32 } from './crc32.ts';
+import { utf8Length, writeUtf8 } from './utf8.ts';
 
 /** Bytes of the part that a touch writes anew. */
 export const FRAME_FIXED_BYTES = 68;
@@ -40,9 +41,7 @@ const MAGIC = 0x3146_5350;
 const CHECKED_AT = FRAME_VERSION_AT;
 const EXPIRY_END = FRAME_EXPIRY_AT + EXPIRY_DIGITS;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const NO_METADATA = Uint8Array.of(0);
 
 /** The 16 digits that stand for an expiry. */
 export function expiryDigits(expiresAt: number | null): string {
@@ -66,14 +65,14 @@ export function encodeFrame<B extends Uint8Array<ArrayBuffer> = Uint8Array<Array
   value: Uint8Array,
   { before, after, allocate }: FrameRoom<B> = OWN_ROOM as FrameRoom<B>,
 ): B {
-  const metadata = encodeMetadata(head.metadata);
+  const metadata = layOutMetadata(head.metadata);
   const metadataAt = before + FRAME_FIXED_BYTES;
-  const valueAt = metadataAt + metadata.length;
+  const valueAt = metadataAt + metadata.byteLength;
   const end = valueAt + value.length;
   const bytes = allocate(end + after);
-  bytes.set(metadata, metadataAt);
+  writeMetadata(bytes, metadataAt, metadata);
   bytes.set(value, valueAt);
-  writeInteger(bytes, before + 56, metadata.length);
+  writeInteger(bytes, before + 56, metadata.byteLength);
   writeInteger(bytes, before + 60, value.length);
   writeInteger(bytes, before + 64, crc32(bytes.subarray(metadataAt, end)));
   writeFixed(bytes, before, head.version, head.expiresAt);
@@ -159,18 +158,39 @@ function readFixed(bytes: Uint8Array) {
 
 /** The metadata as bytes: see the head of this file. At most FRAME_HEAD_BYTES - FRAME_FIXED_BYTES. */
 export function encodeMetadata(metadata: Readonly<Record<string, string>>): Uint8Array {
-  const entries = Object.entries(metadata);
-  if (entries.length === 0) return NO_METADATA;
-  const bytes = new Uint8Array(FRAME_HEAD_BYTES);
-  bytes[0] = entries.length;
-  let end = 1;
-  for (const text of entries.flat()) {
-    const { written } = encoder.encodeInto(text, bytes.subarray(end + 2));
-    bytes[end] = written & 0xff;
-    bytes[end + 1] = written >> 8;
-    end += 2 + written;
+  const layout = layOutMetadata(metadata);
+  const bytes = new Uint8Array(layout.byteLength);
+  writeMetadata(bytes, 0, layout);
+  return bytes;
+}
+
+/** Metadata as the texts that are written. */
+interface MetadataLayout {
+  /** Names and texts in turn. */
+  readonly texts: readonly string[];
+  readonly byteLength: number;
+}
+
+function layOutMetadata(metadata: Readonly<Record<string, string>>): MetadataLayout {
+  const texts: string[] = [];
+  let byteLength = 1;
+  for (const name of Object.keys(metadata)) {
+    const text = metadata[name]!;
+    texts.push(name, text);
+    byteLength += 4 + utf8Length(name) + utf8Length(text);
   }
-  return bytes.subarray(0, end);
+  return { texts, byteLength };
+}
+
+function writeMetadata(bytes: Uint8Array, from: number, { texts }: MetadataLayout): void {
+  bytes[from] = texts.length / 2;
+  let at = from + 1;
+  for (const text of texts) {
+    const end = writeUtf8(bytes, at + 2, text);
+    bytes[at] = end - at - 2;
+    bytes[at + 1] = (end - at - 2) >> 8;
+    at = end;
+  }
 }
 
 /** The reverse of {@link encodeMetadata}. `PROVIDER_CORRUPT` when it is cut or no UTF-8. */

@@ -8,6 +8,7 @@ import type { DamagedRecord, ListPage, RecordHead, SweepReport } from '../../ts/
 import type { Call } from '../calls.ts';
 import { badCursor, isLive, type PageRequest } from '../contract.ts';
 import { settleEach } from '../provide.ts';
+import { hasLoneSurrogate, utf8Length } from '../utf8.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 import { type KvEntry, type KvService, MAX_NAME_BYTES, MAX_PAGE_ENTRIES, MIN_PAGE_ENTRIES } from './namespace.ts';
 import { type Names, readChunk, type StoredHead } from './record.ts';
@@ -32,14 +33,13 @@ interface Place {
 const ORPHAN_AFTER_MS = 24 * 3_600_000;
 
 const encoder = new TextEncoder();
-const loneSurrogate = /\p{Surrogate}/u;
 
 /** One page of the live records. */
 export async function listPage({ prefix, cursor, limit }: PageRequest, listing: Listing, call: Call): Promise<ListPage> {
   const { service, names } = listing;
   const place = readCursor(cursor);
   const namePrefix = names.record(askablePrefix(prefix));
-  if (loneSurrogate.test(namePrefix) || encoder.encode(namePrefix).length > MAX_NAME_BYTES) return { items: [], damaged: [], cursor: null };
+  if (hasLoneSurrogate(namePrefix) || utf8Length(namePrefix) > MAX_NAME_BYTES) return { items: [], damaged: [], cursor: null };
 
   const page = await service.list({ prefix: namePrefix, cursor: place.kv, limit: Math.max(limit, MIN_PAGE_ENTRIES) }, call);
   const entries = place.after === null ? page.entries : page.entries.filter(({ name }) => isAfter(name, place.after!));

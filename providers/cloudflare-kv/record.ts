@@ -11,8 +11,8 @@
 
 import { PspError } from '../../ts/errors.ts';
 import type { RecordHead, Version } from '../../ts/provider.ts';
-import { keyBytes } from '../contract.ts';
 import { decodeFrame, decodeFrameHead, encodeFrame, FRAME_HEAD_BYTES, frameValueAt } from '../frame.ts';
+import { utf8Length } from '../utf8.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 import { type KvMetadata, MAX_METADATA_TEXT_BYTES, MIN_TTL_SECONDS } from './namespace.ts';
 
@@ -60,7 +60,7 @@ export class Names {
 
   /** Bytes of a name that are not the key's. */
   get overheadBytes(): number {
-    return keyBytes(this.#prefix) + 1;
+    return utf8Length(this.#prefix) + 1;
   }
 
   /** No record and no chunk has this name. */

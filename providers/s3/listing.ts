@@ -9,15 +9,13 @@ import type { Call } from '../calls.ts';
 import { badCursor, isLive, type PageRequest } from '../contract.ts';
 import { crc32 } from '../crc32.ts';
 import { settleEach } from '../provide.ts';
+import { hasLoneSurrogate } from '../utf8.ts';
 import type { Bucket } from './bucket.ts';
 import { decodeName, encodeName, RESERVED_START } from './name.ts';
 import { corrupt, decodeHead, type ObjectHead } from './object.ts';
 
 /** Requests for single objects that are under way together. */
 export const CONCURRENCY = 32;
-
-// With the u flag a paired surrogate is one code point of another category, so this finds lone ones only.
-const loneSurrogate = /\p{Surrogate}/u;
 
 /** One page of the live records behind `start` in a bucket. */
 export async function readPage(
@@ -29,7 +27,7 @@ export async function readPage(
 ): Promise<ListPage> {
   const after = cursor === null ? null : start + readCursor(cursor, prefix);
   // No key begins like this: half of a pair stands alone only where the prefix ends in the middle of it.
-  if (loneSurrogate.test(prefix.replace(/[\ud800-\udbff]$/, ''))) return { items: [], damaged: [], cursor: null };
+  if (hasLoneSurrogate(prefix.replace(/[\ud800-\udbff]$/, ''))) return { items: [], damaged: [], cursor: null };
   const { objects, more } = await bucket.list(start + encodeName(prefix), after, limit, call);
   const names = objects.map(({ name }) => name.slice(start.length)).filter((name) => !name.startsWith(RESERVED_START));
   const found = await settleEach(names, (name) => readEntry(bucket, start, name, call), CONCURRENCY);

@@ -22,6 +22,7 @@ export function isSameMajor(one: string, other: string): boolean {
  * major a reader keeps the members that it does not know. Null when there is none.
  */
 export function readableAs(version: string, known: readonly string[]): string | null {
+  if (known.includes(version)) return version;
   return known.filter((one) => isSameMajor(one, version) && compareVersions(one, version) <= 0).at(-1) ?? null;
 }
 

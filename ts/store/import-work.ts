@@ -182,7 +182,8 @@ export class ImportWork {
       for (;;) {
         const numbered = await this.#source.next(() => this.#waitForRoom());
         if (numbered === null || this.#isStopped) break;
-        await this.#take({ ...numbered, id: numbered.item.id ?? null, byteLength: 0 });
+        const { index, item } = numbered;
+        await this.#take({ index, item, id: item.id ?? null, byteLength: 0 });
         if (this.#turns.isOver) await this.#turns.next();
       }
       await this.#flush();
@@ -263,7 +264,10 @@ export class ImportWork {
     list.push(taken);
     const preparation = this.#preparation;
     items.push({
-      ...{ key, facts, writeId, value },
+      key,
+      facts,
+      writeId,
+      value,
       renew: (revision) => renewItem(bytes, item, revision, preparation),
       session: preparation.level === 'full' ? async () => decodeSession((await readItem(bytes, item, preparation)).blob) : null,
       drift: this.#drift,
